@@ -1,0 +1,1 @@
+"""Physics of the model as pure functions: tensors in, tensors out, one file a process."""
