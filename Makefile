@@ -1,0 +1,65 @@
+# Needs python 3.11 or newer, git and make. Everything is installed into .venv, once.
+# PYTHON       interpreter for .venv                               make PYTHON=python3.12 test
+# TORCH_INDEX  package index to take torch from, for example the one with CPU-only builds that
+#              pytorch.org names: a smaller download on Linux machines without an NVIDIA GPU
+# ARGS         arguments for pytest, the bench command or sphinx    make test ARGS="-k soil -x"
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint type bench docs clean
+
+help:  ## show this help
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+demo: $(READY)  ## make the demo data, train, evaluate and project on them
+	rm -rf $(DEMO)
+	$(BIN)/neuralcrop data demo
+	$(BIN)/neuralcrop train experiment=demo hydra.run.dir=$(DEMO)/train
+	$(BIN)/neuralcrop evaluate run=$(DEMO)/train dataset=data/demo/yields.nc \
+	    weather=data/demo/weather.nc output=$(DEMO)/metrics.json
+	$(BIN)/neuralcrop project run=$(DEMO)/train forcing=demo scenario=demo \
+	    hydra.run.dir=$(DEMO)/project
+	@echo "Results are in $(DEMO): train, metrics.json, project (NetCDF files and maps)."
+
+test: $(READY)  ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(READY)  ## run the tests that take no more than a few seconds each
+	$(BIN)/python -m pytest -m "not slow and not network" $(ARGS)
+
+lint: $(READY)  ## check the style of the code
+	$(BIN)/ruff check .
+
+type: $(READY)  ## check the types
+	$(BIN)/mypy
+
+bench: $(READY)  ## measure the speed on this machine
+	$(BIN)/neuralcrop bench $(ARGS)
+
+docs: $(READY)  ## build the documentation into docs/_build
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/sphinx-build -W --keep-going $(ARGS) docs docs/_build
+
+clean:  ## remove .venv, demo data and run, caches and builds
+	rm -rf $(VENV) $(DEMO) data/demo docs/_build build dist
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# torch first and by itself, so that TORCH_INDEX is asked for nothing else
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	    "neuralcrop needs Python 3.11 or newer, this is " + sys.version.split()[0] + \
+	    "; name another with: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt torch \
+	    $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@

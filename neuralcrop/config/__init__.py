@@ -1,0 +1,27 @@
+"""Configuration of the tasks: Hydra composes ``conf/``, these schemas check what comes of it."""
+
+from neuralcrop.config.tasks import (
+    SCHEMAS,
+    BenchConfig,
+    EvaluateConfig,
+    ProjectConfig,
+    SimulateConfig,
+    Task,
+    TrainConfig,
+)
+from neuralcrop.config.validation import ConfigError, compose, conf_dir, suggest, validate
+
+__all__ = [
+    "SCHEMAS",
+    "BenchConfig",
+    "ConfigError",
+    "EvaluateConfig",
+    "ProjectConfig",
+    "SimulateConfig",
+    "Task",
+    "TrainConfig",
+    "compose",
+    "conf_dir",
+    "suggest",
+    "validate",
+]

@@ -1,0 +1,319 @@
+"""Groups of keys: what each means, its type and its range. Defaults live in ``conf/`` alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
+
+
+def _ascending(years: tuple[int, int]) -> tuple[int, int]:
+    if years[0] > years[1]:
+        raise ValueError(f"the first year, {years[0]}, comes after the last, {years[1]}")
+    return years
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+DayOfYear = Annotated[int, Field(ge=1, le=366)]
+Years = Annotated[tuple[int, int], AfterValidator(_ascending)]
+"""First and last year, both included."""
+
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+
+
+class Section(BaseModel):
+    """A group of keys; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class ModelConfig(Section):
+    """Which equations."""
+
+    set: Literal["global"]
+    """Set of processes and the order of their day."""
+
+
+class ClosureConfig(Section):
+    """Where neural networks correct the equations."""
+
+    slots: list[str]
+    """Closure slots that get a network (``neuralcrop info model`` lists them); none: physics."""
+    hidden: list[PositiveInt]
+    """Widths of the hidden layers."""
+    bound: float = Field(gt=1, le=10)
+    """Largest factor: the result stays between 1/bound and bound times the equation's."""
+
+
+class CropConfig(Section):
+    """Which crop."""
+
+    name: str | None
+    """Crop or ``crop:variety`` of the catalogue; null for the crop of ``run``, or else maize."""
+    parameters: dict[str, float | list[float]]
+    """Values that take the place of the catalogue's, by parameter name."""
+
+
+class ForcingConfig(Section):
+    """Daily weather."""
+
+    path: str | list[str] | None
+    """File, pattern or list of files; null where the data file itself holds the weather."""
+    names: dict[str, str]
+    """Names in the file by the names of the registry, where they differ."""
+    frequency: Literal["daily", "weekly", "monthly"]
+    """Step of the file; weekly and monthly values are disaggregated to days."""
+    wind_height: PositiveFloat
+    """Height of the wind measurement, m."""
+    gaps: Literal["error", "interpolate", "mask"]
+    """What to do with missing days."""
+    max_gap: NonNegativeInt
+    """Longest gap that is interpolated, d."""
+    years: Years | None
+    """Years to read; null for all."""
+    co2: PositiveFloat | str | None
+    """CO2 in ppm, or a CSV file of year and ppm; null for what the data hold."""
+
+
+class SoilConfig(Section):
+    """Soil: a file, or one value for all cells; null for the documented default loam."""
+
+    path: str | None
+    """File with sand, clay, organic_carbon, ph and soil_depth by cell."""
+    sand: Fraction | None
+    """Mass fraction of sand."""
+    clay: Fraction | None
+    """Mass fraction of clay."""
+    organic_carbon: Annotated[float, Field(ge=0, le=60)] | None
+    """Organic carbon by mass, %."""
+    ph: Annotated[float, Field(ge=2, le=11)] | None
+    """pH in water."""
+    soil_depth: PositiveFloat | None
+    """Depth to which roots can grow, m."""
+
+    @model_validator(mode="after")
+    def _texture(self) -> SoilConfig:
+        if self.sand is not None and self.clay is not None and self.sand + self.clay > 1:
+            raise ValueError(f"sand + clay is {self.sand + self.clay:.3g}, expected at most 1")
+        return self
+
+
+class ManagementConfig(Section):
+    """What the farmer does."""
+
+    path: str | None
+    """File with sowing and harvest days by cell, which take the place of the keys below."""
+    sowing: Literal["rule"] | DayOfYear
+    """Day of year of sowing, or the rule from climate."""
+    harvest: Literal["maturity"] | DayOfYear
+    """Day of year of harvest, or at maturity."""
+    irrigation: Literal["none", "full"]
+    """Whether fields are irrigated."""
+    irrigation_threshold: Fraction
+    """Relative root-zone water below which an irrigated field gets water."""
+    irrigation_target: Fraction
+    """Relative root-zone water to which irrigation refills."""
+
+
+class DomainConfig(Section):
+    """Which cells; null for all."""
+
+    lat: tuple[float, float] | None
+    """Southern and northern bound, degrees."""
+    lon: tuple[float, float] | None
+    """Western and eastern bound, degrees; west above east crosses the date line."""
+    cells: list[int] | None
+    """Positions among the land cells."""
+
+
+class ScenarioMember(Section):
+    """One climate: changes applied to the forcing, or other files."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.+-]+$")]
+    """Name, also of the output file."""
+    tas: float = 0.0
+    """Added to the temperatures, K."""
+    pr: NonNegativeFloat = 1.0
+    """Factor on precipitation."""
+    co2: PositiveFloat | None = None
+    """CO2, ppm; null for that of the forcing."""
+    path: str | list[str] | None = None
+    """Other forcing files in place of ``forcing.path``."""
+
+
+class ScenarioConfig(Section):
+    """Climates to project."""
+
+    baseline: str
+    """Member against which changes are given."""
+    members: list[ScenarioMember] = Field(min_length=1)
+    """The climates."""
+
+    @model_validator(mode="after")
+    def _names(self) -> ScenarioConfig:
+        names = [member.name for member in self.members]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two members have the same name: {', '.join(names)}")
+        if self.baseline not in names:
+            raise ValueError(f"baseline {self.baseline!r} is not one of {', '.join(names)}")
+        return self
+
+
+class SolverConfig(Section):
+    """Integration of the rates over a day (torchdiffeq)."""
+
+    method: Literal["euler", "midpoint", "rk4", "dopri5"]
+    """Method."""
+    step_size: float = Field(gt=0, le=1)
+    """Step of the fixed-step methods, d."""
+    rtol: PositiveFloat
+    """Relative tolerance of dopri5."""
+    atol: PositiveFloat
+    """Absolute tolerance of dopri5, in the units of the states."""
+
+
+class ComputeConfig(Section):
+    """Where and how to calculate; no effect on the results beyond rounding."""
+
+    device: Device
+    """``auto`` takes a GPU if there is one."""
+    dtype: Literal["float32", "float64"]
+    """Precision of the physics."""
+    compile: Literal["auto"] | bool
+    """Whether to compile the day; ``auto`` when the work pays for it."""
+    block_cells: PositiveInt
+    """Cells calculated at a time."""
+    threads: PositiveInt | None
+    """CPU threads; null for torch's choice."""
+
+
+class OutputConfig(Section):
+    """Results of a simulation."""
+
+    path: str | None
+    """File to write; null for simulate.nc in the run directory."""
+    frequency: Literal["season", "monthly", "daily"]
+    """One row for each harvest, month or day."""
+    variables: list[str] | None
+    """Variables (``neuralcrop info variables``); null for the usual ones."""
+    format: Literal["netcdf", "zarr"]
+    """File format."""
+    dtype: Literal["float32", "float64"]
+    """Precision of the file."""
+
+
+class ProjectOutputConfig(Section):
+    """Results of a projection: one file and one map for each climate."""
+
+    path: str | None
+    """Directory; null for the run directory."""
+    format: Literal["netcdf", "zarr"]
+    """File format."""
+    dtype: Literal["float32", "float64"]
+    """Precision of the files."""
+    maps: bool
+    """Whether to draw maps (PNG)."""
+
+
+class DataConfig(Section):
+    """Observed yields and how they are split."""
+
+    path: str
+    """File of the yields schema."""
+    start_doy: DayOfYear
+    """Day of year on which the simulation of a season starts."""
+    n_days: PositiveInt
+    """Days simulated for a season."""
+    train_years: Years
+    """Years to learn from."""
+    validate_years: Years
+    """Years for early stopping and the choice of the checkpoint."""
+    test_years: Years | None
+    """Years only for the report."""
+    holdout_cells: Fraction | list[int | str]
+    """Share of the cells, or their names, left out of training and only for the report."""
+
+
+class NetworkConfig(Section):
+    """Network from covariates of a place to crop parameters."""
+
+    names: list[str]
+    """Parameters it gives; none: no network."""
+    covariates: list[str]
+    """What it sees; none: the usual climate normals and soil."""
+    hidden: list[PositiveInt]
+    """Widths of the hidden layers."""
+    limit: PositiveFloat
+    """Largest offset in the parameter's unconstrained space; 3 spans most of its bounds."""
+    dropout: float = Field(ge=0, lt=1)
+    """Share of covariates dropped in training."""
+
+
+class ParametersConfig(Section):
+    """Which crop parameters are learnt."""
+
+    learn: list[str]
+    """Parameters tuned to one value everywhere."""
+    network: NetworkConfig
+
+
+class LossConfig(Section):
+    """What training minimises."""
+
+    kind: Literal["huber", "mse"]
+    """Loss of one cell and year."""
+    delta: PositiveFloat
+    """Error beyond which the Huber loss is linear, t ha-1."""
+    technology: Literal["none", "linear"]
+    """Trend of yields that the model does not explain: none, or linear in the year, learnt."""
+    penalty: NonNegativeFloat
+    """Weight of the departure from the physics."""
+
+
+class TrainerConfig(Section):
+    """Optimisation."""
+
+    max_epochs: PositiveInt
+    """Most passes over the training data."""
+    learning_rate: PositiveFloat
+    """Step of AdamW."""
+    weight_decay: NonNegativeFloat
+    """Weight decay of AdamW."""
+    batch_cells: PositiveInt
+    """Cell seasons in a step."""
+    gradient_clip_val: PositiveFloat | None
+    """Largest norm of the gradient."""
+    overfit_batches: NonNegativeInt
+    """Learn only from so many batches, for debugging; 0 for all."""
+    resume: str | None
+    """Checkpoint or run directory to go on from."""
+
+
+class CallbacksConfig(Section):
+    """What happens around the epochs."""
+
+    patience: PositiveInt | None
+    """Epochs without progress before training stops; null for never."""
+    min_delta: NonNegativeFloat
+    """Least drop of the validation loss that counts as progress."""
+    progress: bool
+    """Whether to draw a progress bar."""
+
+
+class LoggerConfig(Section):
+    """Where the course of training is written, inside the run directory."""
+
+    csv: bool
+    """metrics.csv."""
+    tensorboard: bool
+    """TensorBoard events."""
