@@ -115,7 +115,7 @@ def _run_task(task: str, arguments: list[str]) -> None:
     from hydra.errors import HydraException
     from omegaconf import DictConfig, OmegaConf
 
-    from neuralcrop.config import conf_dir, validate
+    from neuralcrop.config import admit_free_keys, conf_dir, validate
 
     def job(composed: DictConfig) -> None:
         run_dir = HydraConfig.get().runtime.output_dir
@@ -129,7 +129,7 @@ def _run_task(task: str, arguments: list[str]) -> None:
         if status := _guarded(lambda: job(composed)):
             raise SystemExit(status)
 
-    sys.argv = [f"neuralcrop {task}", *arguments]
+    sys.argv = [f"neuralcrop {task}", *admit_free_keys(task, arguments)]
     try:
         hydra.main(config_path=str(conf_dir()), config_name=task, version_base="1.3")(reported)()
     except HydraException as error:
@@ -194,7 +194,7 @@ def _info(options: argparse.Namespace) -> None:
              for v in variables()),
         )
     elif options.what == "crops":
-        crops = neuralcrop.list_crops()
+        crops = neuralcrop.list_crops().reset_index()
         _table([str(c) for c in crops.columns], crops.itertuples(index=False))
     elif options.what == "model":
         records = import_module("neuralcrop.models.registry").describe()
@@ -205,7 +205,7 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _versions() -> None:
-    """What a bug report should say."""
+    """Print what a bug report should say."""
     from neuralcrop.config import conf_dir
 
     rows = [("neuralcrop", neuralcrop.__version__), ("python", sys.version.split()[0])]
@@ -239,7 +239,8 @@ def _range(lower: float, upper: float) -> str:
 # --- errors --------------------------------------------------------------------------------------
 
 _EXPECTED = (ValueError, OSError, ImportError, MemoryError)
-"""Errors whose message is for the user; anything else is a bug and shows its traceback."""
+"""Errors whose message is for the user, like those of neuralcrop's own; anything else is a bug and
+shows its traceback."""
 
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
@@ -296,6 +297,6 @@ def _describe(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and any(text in str(error) for text in _WRITE_FAILED):
         return f"the output cannot be written ({error}): the disk is full, or {_ELSEWHERE}"
     library = type(error).__module__.partition(".")[0]
-    if isinstance(error, _EXPECTED) or library in ("hydra", "omegaconf"):
+    if isinstance(error, _EXPECTED) or library in ("neuralcrop", "hydra", "omegaconf"):
         return str(error) or type(error).__name__
     return None

@@ -9,7 +9,14 @@ from neuralcrop.config.tasks import (
     Task,
     TrainConfig,
 )
-from neuralcrop.config.validation import ConfigError, compose, conf_dir, suggest, validate
+from neuralcrop.config.validation import (
+    ConfigError,
+    admit_free_keys,
+    compose,
+    conf_dir,
+    suggest,
+    validate,
+)
 
 __all__ = [
     "SCHEMAS",
@@ -20,6 +27,7 @@ __all__ = [
     "SimulateConfig",
     "Task",
     "TrainConfig",
+    "admit_free_keys",
     "compose",
     "conf_dir",
     "suggest",

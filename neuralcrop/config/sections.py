@@ -70,15 +70,13 @@ class ForcingConfig(Section):
     path: str | list[str] | None
     """File, pattern or list of files; null where the data file itself holds the weather."""
     names: dict[str, str]
-    """Names in the file by the names of the registry, where they differ."""
-    frequency: Literal["daily", "weekly", "monthly"]
-    """Step of the file; weekly and monthly values are disaggregated to days."""
-    wind_height: PositiveFloat
-    """Height of the wind measurement, m."""
-    gaps: Literal["error", "interpolate", "mask"]
-    """What to do with missing days."""
+    """Our name to the file's, where it is not recognised."""
+    frequency: Literal["day", "week", "month"]
+    """Step of the file; weeks and months are disaggregated to days."""
+    wind_height: PositiveFloat | None
+    """Height of the wind measurement, m; null for what the file says, or else 10."""
     max_gap: NonNegativeInt
-    """Longest gap that is interpolated, d."""
+    """Longest gap that is filled, d; a longer one is an error."""
     years: Years | None
     """Years to read; null for all."""
     co2: PositiveFloat | str | None

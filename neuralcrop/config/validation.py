@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -44,7 +45,7 @@ def compose(task: str, overrides: Sequence[str] = (), run_dir: str | Path = ".")
     from omegaconf import OmegaConf
 
     with hydra.initialize_config_dir(config_dir=str(conf_dir()), version_base="1.3"):
-        composed = hydra.compose(config_name=task, overrides=list(overrides))
+        composed = hydra.compose(config_name=task, overrides=admit_free_keys(task, overrides))
         values = OmegaConf.to_container(composed, resolve=True)
     assert isinstance(values, dict)
     return validate(task, values, run_dir)
@@ -69,14 +70,15 @@ def validate(task: str, values: Mapping[Any, Any], run_dir: str | Path) -> Task:
             # each branch of a union reports on its own
             problems[path] = f"{problems[path]}; or: {text}" if path in problems else text
         lines = [f"{path}: {text}" if path else text for path, text in problems.items()]
-        header = f"the configuration of {task!r} has {_count(len(lines), 'problem')}:"
+        plural = "" if len(lines) == 1 else "s"
+        header = f"the configuration of {task!r} has {len(lines)} problem{plural}:"
         raise ConfigError("\n  ".join([header, *lines])) from None
 
 
 def suggest(task: str, key: str, groups: Iterable[str] = ()) -> str | None:
     """Key of a task's configuration that a wrong one most likely means."""
-    keys = [*_keys(SCHEMAS[task]), *groups, "hydra.run.dir", "hydra.sweep.dir"]
-    keys = [k for k in dict.fromkeys(keys) if k != "run_dir"]
+    own = [k for k, _ in _fields(SCHEMAS[task]) if k != "run_dir"]
+    keys = list(dict.fromkeys([*own, *groups, "hydra.run.dir", "hydra.sweep.dir"]))
     parent, _, leaf = key.rpartition(".")
     siblings = {k.rpartition(".")[2]: k for k in keys if k.rpartition(".")[0] == parent}
     elsewhere = {k.rpartition(".")[2]: k for k in reversed(keys)}
@@ -84,6 +86,15 @@ def suggest(task: str, key: str, groups: Iterable[str] = ()) -> str | None:
         if near := get_close_matches(wanted, known, n=1, cutoff=0.6):
             return known[near[0]]
     return None
+
+
+def admit_free_keys(task: str, overrides: Iterable[str]) -> list[str]:
+    """Admit the keys of free mappings, such as ``crop.parameters.NAME``, among overrides.
+
+    Hydra takes only keys that ``conf/`` has, unless they are marked with ``++``.
+    """
+    free = [re.escape(key) for key, kind in _fields(SCHEMAS[task]) if get_origin(kind) is dict]
+    return [f"++{o}" if re.match(f"({'|'.join(free)})[.=]", o) else o for o in overrides]
 
 
 def _problem(task: str, path: str, kind: str, message: str, value: object) -> str:
@@ -96,29 +107,26 @@ def _problem(task: str, path: str, kind: str, message: str, value: object) -> st
     return message if isinstance(value, (dict, BaseModel)) else f"{message}, got {value!r}"
 
 
-def _path(location: Sequence[str | int], values: object, keep_last: bool) -> str:
+def _path(location: Sequence[str | int], values: Any, keep_last: bool) -> str:
     """Dotted key of an error, without the labels that pydantic adds for branches of unions."""
     parts: list[str] = []
     for depth, part in enumerate(location):
-        if isinstance(values, Mapping) and part in values:
+        try:
             values = values[part]
-        elif isinstance(values, (list, tuple)) and isinstance(part, int) and part < len(values):
-            values = values[part]
-        elif not (keep_last and depth == len(location) - 1):
-            continue
+        except (KeyError, IndexError, TypeError):
+            if not (keep_last and depth == len(location) - 1):
+                continue
         parts.append(str(part))
     return ".".join(parts)
 
 
-def _keys(section: type[BaseModel], prefix: str = "") -> list[str]:
-    """Dotted keys of a schema."""
-    keys = []
+def _fields(section: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of a schema and their types."""
     for name, field in section.model_fields.items():
-        keys.append(prefix + name)
-        for kind in (field.annotation, *get_args(field.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                keys += _keys(kind, f"{prefix}{name}.")
-    return keys
+        kind = field.annotation
+        yield prefix + name, kind
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _fields(kind, f"{prefix}{name}.")
 
 
 def _without_missing(values: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -128,7 +136,3 @@ def _without_missing(values: Mapping[Any, Any]) -> dict[Any, Any]:
         for key, value in values.items()
         if value != "???"
     }
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" + ("" if n == 1 else "s")

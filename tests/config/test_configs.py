@@ -1,0 +1,176 @@
+"""Every configuration composes and validates; wrong ones say what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from neuralcrop.config import (
+    SCHEMAS,
+    ConfigError,
+    EvaluateConfig,
+    ProjectConfig,
+    SimulateConfig,
+    TrainConfig,
+    compose,
+    conf_dir,
+    suggest,
+    validate,
+)
+
+NEEDED = {"evaluate": ["run=runs/a", "dataset=yields.nc"]}
+"""What a task cannot run without."""
+
+NEEDED_BY_OPTION = {
+    "forcing=file": ["forcing.path=weather.nc"],
+    "soil=file": ["soil.path=soil.nc"],
+    "domain=bbox": ["domain.lat=[-10,10]", "domain.lon=[0,20]"],
+}
+"""What a choice cannot run without."""
+
+
+def groups_of(task: str) -> list[str]:
+    """Groups that a task composes."""
+    defaults = yaml.safe_load((conf_dir() / f"{task}.yaml").read_text())["defaults"]
+    keys = [key for entry in defaults if isinstance(entry, dict) for key in entry]
+    return [key for key in keys if not key.startswith("override ")]
+
+
+CHOICES = [
+    (task, f"{group}={option.stem}")
+    for task in SCHEMAS
+    for group in groups_of(task)
+    for option in sorted((conf_dir() / group).glob("*.yaml"))
+]
+
+
+def test_every_group_is_used_by_some_task() -> None:
+    groups = {path.name for path in conf_dir().iterdir() if path.is_dir()} - {"hydra"}
+    assert groups == {group for task in SCHEMAS for group in groups_of(task)}
+
+
+@pytest.mark.parametrize("task", SCHEMAS)
+def test_defaults_validate(task: str) -> None:
+    assert isinstance(compose(task, NEEDED.get(task, [])), SCHEMAS[task])
+
+
+@pytest.mark.parametrize(("task", "choice"), CHOICES)
+def test_every_option_validates(task: str, choice: str) -> None:
+    compose(task, [choice, *NEEDED.get(task, []), *NEEDED_BY_OPTION.get(choice, [])])
+
+
+@pytest.mark.parametrize("choice", NEEDED_BY_OPTION)
+def test_what_an_option_needs_is_asked_for(choice: str) -> None:
+    keys = [item.partition("=")[0] for item in NEEDED_BY_OPTION[choice]]
+    with pytest.raises(ConfigError) as caught:
+        compose("simulate", [choice])
+    assert [f"{key}: needed; give {key}=VALUE" for key in keys] == [
+        line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_all_problems_are_reported_at_once_with_the_nearest_key() -> None:
+    wrong = [
+        "+trainer.max_epoch=3", "+sead=1", "seed=-1", "soil.sand=0.7", "soil.clay=0.5",
+        "data.train_years=[2010,2001]", "management.sowing=monday", "forcing.path={a: 1}",
+        "+solver.rtoll=1",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        compose("train", wrong)
+    head, *lines = str(caught.value).splitlines()
+    assert head == "the configuration of 'train' has 8 problems:"
+    problems = dict(line.strip().split(": ", 1) for line in lines)
+    assert problems["trainer.max_epoch"] == "unknown key; did you mean 'trainer.max_epochs'?"
+    assert problems["sead"] == "unknown key; did you mean 'seed'?"
+    assert problems["solver.rtoll"] == "unknown key; did you mean 'solver.rtol'?"
+    assert "greater than or equal to 0, got -1" in problems["seed"]
+    assert problems["soil"] == "sand + clay is 1.2, expected at most 1"
+    assert "2010, comes after the last, 2001" in problems["data.train_years"]
+    assert "'rule'" in problems["management.sowing"]
+    assert "a valid integer" in problems["management.sowing"]
+    assert "a valid string" in problems["forcing.path"]
+
+
+@pytest.mark.parametrize(("key", "meant"), [
+    ("trainer.learning_rat", "trainer.learning_rate"),
+    ("trainer.seed", "seed"),
+    ("max_epochs", "trainer.max_epochs"),
+    ("data.holdout_cell", "data.holdout_cells"),
+    ("hydra.run.dri", "hydra.run.dir"),
+    ("nothing_like_it_at_all", None),
+])
+def test_suggestions(key: str, meant: str | None) -> None:
+    assert suggest("train", key) == meant
+
+
+def test_free_keys_are_free() -> None:
+    config = compose("simulate", [
+        "forcing.names={tasmin: t2m_min}", "crop.parameters.vcmax25=80",
+        "crop.name='wheat:Winter_wheat_103'"])
+    assert isinstance(config, SimulateConfig)
+    assert config.forcing.names == {"tasmin": "t2m_min"}
+    assert config.crop.parameters == {"vcmax25": 80.0}
+    assert config.crop.name == "wheat:Winter_wheat_103"
+
+
+def test_evaluate_takes_plain_names() -> None:
+    config = compose("evaluate", ["run=runs/a", "dataset=b.nc", "output=metrics.json"])
+    assert isinstance(config, EvaluateConfig)
+    assert (config.run, config.dataset, config.output) == ("runs/a", "b.nc", "metrics.json")
+
+
+def test_us_soybean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEURALCROP_SHARED", "elsewhere")
+    config = compose("train", ["experiment=us_soybean"])
+    assert isinstance(config, TrainConfig)
+    assert config.data.path == "elsewhere/data/us_soybean_counties.nc"
+    assert config.crop.name == "soybean"
+    assert config.forcing.path is None
+    assert config.data.validate_years == (2011, 2015)
+    monkeypatch.delenv("NEURALCROP_SHARED")
+    again = compose("train", ["experiment=us_soybean"])
+    assert isinstance(again, TrainConfig)
+    assert again.data.path == "../shared/data/us_soybean_counties.nc"
+
+
+def test_an_override_wins_over_the_experiment() -> None:
+    config = compose("train", ["experiment=us_soybean", "crop=maize", "trainer.max_epochs=1"])
+    assert isinstance(config, TrainConfig)
+    assert (config.crop.name, config.trainer.max_epochs) == ("maize", 1)
+
+
+@pytest.mark.parametrize(("override", "problem"), [
+    ("scenario.baseline=nowhere", "baseline 'nowhere' is not one of present, warm, hot_dry"),
+    ("scenario.members=[{name: present}, {name: present}]", "two members have the same name"),
+    ("scenario.members=[{name: present, tass: 2}]", "scenario.members.0.tass: unknown key"),
+    ("scenario.members=[{name: present, pr: -1}]", "scenario.members.0.pr: "),
+])
+def test_wrong_scenarios(override: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem.replace(".", r"\.")):
+        compose("project", [override])
+
+
+def test_a_configuration_survives_json() -> None:
+    config = compose("project", ["scenario=ctwn"], run_dir=Path("runs/a"))
+    assert isinstance(config, ProjectConfig)
+    values = config.model_dump(mode="json")
+    assert validate("project", values, values.pop("run_dir")) == config
+
+
+def test_every_key_is_documented() -> None:
+    undocumented = []
+
+    def walk(section: type[BaseModel]) -> None:
+        for name, field in section.model_fields.items():
+            kind = field.annotation
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                assert kind.__doc__
+                walk(kind)
+            elif not field.description:
+                undocumented.append(f"{section.__name__}.{name}")
+
+    for schema in SCHEMAS.values():
+        walk(schema)
+    assert undocumented == []
