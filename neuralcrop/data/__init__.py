@@ -1,0 +1,1 @@
+"""From xarray to tensors: forcing, soil, calendars, management, yields, demonstration data."""
