@@ -125,6 +125,23 @@ def donor_limit(stock: Tensor, rate: Tensor | float, h: float) -> Tensor:
     return stock * (-math.expm1(-rate * h) / h)
 
 
+def limit_demand(stock: Tensor, demand: Tensor, h: float) -> Tensor:
+    r"""Demand on a stock, limited to :math:`X (1 - e^{-D h / X}) / h` so that it cannot empty it.
+
+    Parameters
+    ----------
+    stock
+        Donor pool X (>= 0).
+    demand
+        Demand flux D (d-1, >= 0).
+    h
+        Step (d); 0 gives the demand itself.
+    """
+    if h == 0.0:
+        return demand
+    return stock * (-torch.expm1(-h * safe_div(demand, stock))) / h
+
+
 def share_limit(stock: Tensor, demands: Tensor | Sequence[Tensor], h: float) -> Tensor:
     r"""Factor by which a set of demands on one donor is scaled so that they cannot overdraw it.
 

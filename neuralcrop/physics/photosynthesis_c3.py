@@ -91,19 +91,23 @@ def peaked_arrhenius(
 
 
 def kattge_knorr_factors(
-    t_growth: Tensor, t_leaf: Tensor, gas_constant: float = GAS_CONSTANT
+    t_growth: Tensor,
+    t_leaf: Tensor,
+    gas_constant: float = GAS_CONSTANT,
+    growth_range: tuple[float, float] = (11.0, 35.0),
 ) -> tuple[Tensor, Tensor]:
     """Temperature factors of Vcmax and Jmax acclimated to the growth temperature.
 
     Parameters
     ----------
     t_growth
-        Mean air temperature of about the last 30 days (degC); limited to 11-35, the range of
-        the data.
+        Mean air temperature of about the last 30 days (degC).
     t_leaf
         Leaf temperature (degC).
     gas_constant
         J mol-1 K-1.
+    growth_range
+        Limits of ``t_growth`` (degC), by default the range of the data.
 
     Returns
     -------
@@ -111,7 +115,7 @@ def kattge_knorr_factors(
         Factors of Vcmax and Jmax, 1 at 25 degC; Kattge & Knorr (2007),
         doi:10.1111/j.1365-3040.2007.01690.x.
     """
-    growth = t_growth.clamp(11.0, 35.0)
+    growth = t_growth.clamp(*growth_range)
     vcmax = peaked_arrhenius(t_leaf, 71513.0, 668.39 - 1.07 * growth, 200e3, gas_constant)
     jmax = peaked_arrhenius(t_leaf, 49884.0, 659.70 - 0.75 * growth, 200e3, gas_constant)
     return vcmax, jmax
