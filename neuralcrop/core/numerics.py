@@ -174,9 +174,11 @@ def share_limit(stock: Tensor, demands: Tensor | Sequence[Tensor], h: float) -> 
     wanted = total * h
     available = stock.clamp(min=0.0)
     ratio = wanted / available.clamp(min=EPSILON)
-    small = ratio < 1e-4
-    # The closed form is 0/0 at zero demand; its series is exact to 1e-13 below the switch.
-    limited = available * (-torch.expm1(-ratio)) / torch.where(small, 1.0, wanted)
+    # The closed form is 0/0 at zero demand; its series is exact to 1e-13 below the switch. An
+    # empty stock keeps to the closed form, which gives it exactly nothing to lose.
+    small = (ratio < 1e-4) & (available >= EPSILON)
+    divisor = torch.where(small, 1.0, wanted.clamp(min=EPSILON * EPSILON))
+    limited = available * (-torch.expm1(-ratio)) / divisor
     ratio = torch.where(small, ratio, 0.0)
     return torch.where(small, 1.0 - ratio * (0.5 - ratio / 6.0), limited)
 
