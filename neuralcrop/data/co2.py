@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Union
 
@@ -11,6 +12,8 @@ import xarray as xr
 
 from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.units import forcing_scale
+
+log = logging.getLogger("neuralcrop.data")
 
 CO2Input = Union[float, int, str, Path, "xr.DataArray", "pd.Series", "dict[int, float]", None]
 
@@ -39,7 +42,13 @@ Monitoring Laboratory (gml.noaa.gov/ccgg/trends/gl_data.html). Years between are
 """
 
 
-def co2_for_years(years: np.ndarray, co2: CO2Input = None) -> np.ndarray:
+EXTRAPOLATED = 6
+"""Years after the record for which its trend is carried on; later years need ``co2``."""
+
+
+def co2_for_years(years: np.ndarray, co2: log = logging.getLogger("neuralcrop.data")
+
+CO2Input = None) -> np.ndarray:
     """CO2 of calendar years.
 
     Parameters
@@ -67,7 +76,7 @@ def co2_for_years(years: np.ndarray, co2: CO2Input = None) -> np.ndarray:
             _refuse("co2", f"{co2} ppm", "a value between 100 and 3000 ppm", "give it in ppm")
         return np.full(years.shape, float(co2))
     if co2 is None:
-        table, label = _interpolated(HISTORICAL), "built-in CO2 record"
+        table, label = _built_in(int(years.max(initial=0))), "built-in CO2 record"
     elif isinstance(co2, (str, Path)):
         table, label = _read_csv(str(co2)), f"CO2 file {co2}"
     else:
@@ -88,7 +97,15 @@ def _span(years: list[int]) -> str:
     return str(years[0]) if len(years) == 1 else f"{years[0]}-{years[-1]}"
 
 
-def _interpolated(table: dict[int, float]) -> pd.Series:
+def _built_in(last_year: int) -> pd.Series:
+    """The record by year, carried on at its last trend for a few years with a warning."""
+    end = max(HISTORICAL)
+    table = dict(HISTORICAL)
+    if end < last_year <= end + EXTRAPOLATED:
+        trend = (table[end] - table[end - 10]) / 10.0
+        log.warning("CO2 after %d: the trend of the last ten years (%.1f ppm a year) goes on; "
+                    "pass co2= for a scenario", end, trend)
+        table |= {y: table[end] + trend * (y - end) for y in range(end + 1, last_year + 1)}
     years = np.arange(min(table), max(table) + 1)
     return pd.Series(np.interp(years, list(table), list(table.values())), index=years)
 

@@ -117,7 +117,10 @@ def _join_time(group: list[xr.Dataset]) -> xr.Dataset:
                      join="exact", combine_attrs="override")
 
 
-def write_atomically(dataset: xr.Dataset, path: str | Path) -> Path:
+def write_atomically(
+    dataset: xr.Dataset, path: str | Path,
+    packing: Mapping[str, tuple[float, float]] | None = None,
+) -> Path:
     """Write NetCDF under a temporary name and rename it when complete.
 
     Parameters
@@ -126,6 +129,8 @@ def write_atomically(dataset: xr.Dataset, path: str | Path) -> Path:
         What to write; floating-point variables are compressed.
     path : str or Path
         Target; its folder is made.
+    packing : mapping of str to (step, offset), optional
+        Variables written as 16-bit integers.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -134,6 +139,9 @@ def write_atomically(dataset: xr.Dataset, path: str | Path) -> Path:
         v: {"zlib": True, "complevel": 1, "dtype": "float32", "_FillValue": np.float32(1e20)}
         for v in dataset.data_vars if dataset[v].dtype.kind == "f" and dataset[v].ndim
     }
+    for name, (step, offset) in (packing or {}).items():
+        encoding[name] = {"zlib": True, "complevel": 1, "dtype": "int16", "scale_factor": step,
+                          "add_offset": offset, "_FillValue": np.int16(-32768)}
     try:
         dataset.to_netcdf(temporary, format="NETCDF4", encoding=encoding)
         os.replace(temporary, path)

@@ -201,6 +201,9 @@ def _check_values(
     """Ranges, order of temperatures and gaps; clean noise, fill short gaps, mask empty cells."""
     out = daily.copy()
     for name in daily.data_vars:
+        if name != "co2" and "tasmin" in daily and daily[name].dims != daily["tasmin"].dims:
+            daily[name] = daily[name].broadcast_like(daily["tasmin"]).transpose(
+                *daily["tasmin"].dims).assign_attrs(daily[name].attrs)
         if name != "co2":
             cleaned = checks.remove_noise(str(name), daily[name])
             out[name] = cleaned.assign_attrs(daily[name].attrs)

@@ -23,7 +23,8 @@ def uniform(*keys: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     *keys : array_like of int
-        For example seed, stream, site, year, day.
+        For example seed, stream, site, day; put the key that varies most last, the work of the
+        others is then done once.
     """
     state = np.zeros((), dtype=np.uint64)
     with np.errstate(over="ignore"):
@@ -35,8 +36,8 @@ def uniform(*keys: ArrayLike) -> np.ndarray:
 
 def normal(*keys: ArrayLike) -> np.ndarray:
     """Standard normal numbers for integer keys (Box-Muller)."""
-    radius = np.sqrt(-2.0 * np.log(uniform(*keys, 1)))
-    return np.asarray(radius * np.cos(2.0 * np.pi * uniform(*keys, 2)))
+    radius = np.sqrt(-2.0 * np.log(uniform(1, *keys)))
+    return np.asarray(radius * np.cos(2.0 * np.pi * uniform(2, *keys)))
 
 
 def place_key(lat: ArrayLike, lon: ArrayLike) -> np.ndarray:
