@@ -129,7 +129,10 @@ def _run_task(task: str, arguments: list[str]) -> None:
         if status := _guarded(lambda: job(composed)):
             raise SystemExit(status)
 
-    sys.argv = [f"neuralcrop {task}", *admit_free_keys(task, arguments)]
+    # Hydra's parser does not take options between overrides
+    overrides = [a for a in arguments if "=" in a and not a.startswith("-")]
+    options = [a for a in arguments if a not in overrides]
+    sys.argv = [f"neuralcrop {task}", *options, *admit_free_keys(task, overrides)]
     try:
         hydra.main(config_path=str(conf_dir()), config_name=task, version_base="1.3")(reported)()
     except HydraException as error:
@@ -266,7 +269,7 @@ def _guarded(work: Callable[[], object]) -> int:
         if isinstance(end.code, str):
             print(end.code, file=sys.stderr)
             return 1
-        return end.code or 0
+        return 1 if end.code == 2 else end.code or 0  # argparse leaves with 2
     except Exception as error:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno is not None:

@@ -25,6 +25,7 @@ def _ascending(years: tuple[int, int]) -> tuple[int, int]:
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 DayOfYear = Annotated[int, Field(ge=1, le=366)]
+Date = Annotated[str, Field(pattern=r"^(\d{4}-)?\d{2}-\d{2}$")]
 Years = Annotated[tuple[int, int], AfterValidator(_ascending)]
 """First and last year, both included."""
 
@@ -106,21 +107,26 @@ class SoilConfig(Section):
         return self
 
 
+class IrrigationConfig(Section):
+    """Irrigation by relative root-zone water."""
+
+    threshold: Fraction
+    """Water below which the field is irrigated."""
+    target: Fraction
+    """Water to which it is refilled."""
+
+
 class ManagementConfig(Section):
     """What the farmer does."""
 
     path: str | None
-    """File with sowing and harvest days by cell, which take the place of the keys below."""
-    sowing: Literal["rule"] | DayOfYear
-    """Day of year of sowing, or the rule from climate."""
-    harvest: Literal["maturity"] | DayOfYear
-    """Day of year of harvest, or at maturity."""
-    irrigation: Literal["none", "full"]
-    """Whether fields are irrigated."""
-    irrigation_threshold: Fraction
-    """Relative root-zone water below which an irrigated field gets water."""
-    irrigation_target: Fraction
-    """Relative root-zone water to which irrigation refills."""
+    """File with sowing, harvest or irrigation by cell, in place of the keys below."""
+    sowing: Literal["rule"] | DayOfYear | Date
+    """Day of year or date of sowing, or the rule from climate."""
+    harvest: Literal["maturity"] | DayOfYear | Date
+    """Day of year or date of harvest, or at maturity."""
+    irrigation: Literal["none", "full"] | IrrigationConfig
+    """Whether fields are irrigated, or the water at which and to which."""
 
 
 class DomainConfig(Section):
@@ -224,14 +230,20 @@ class ProjectOutputConfig(Section):
 
 
 class DataConfig(Section):
-    """Observed yields and how they are split."""
+    """Observed yields, their weather, and how they are split."""
 
     path: str
     """File of the yields schema."""
+    weather: str | list[str] | None
+    """Weather of the same places; null where the file itself holds it."""
+    names: dict[str, str]
+    """Our name of a weather variable to the file's, where it is not recognised."""
+    co2: PositiveFloat | str | None
+    """CO2 in ppm, or a CSV file of year and ppm; null for what the data hold, or the record."""
     start_doy: DayOfYear
-    """Day of year on which the simulation of a season starts."""
-    n_days: PositiveInt
-    """Days simulated for a season."""
+    """Day on which the simulation of a season starts."""
+    n_days: PositiveInt | None
+    """Days simulated for a season; null for what the sowing days ask for."""
     train_years: Years
     """Years to learn from."""
     validate_years: Years
@@ -291,8 +303,8 @@ class TrainerConfig(Section):
     """Cell seasons in a step."""
     gradient_clip_val: PositiveFloat | None
     """Largest norm of the gradient."""
-    overfit_batches: NonNegativeInt
-    """Learn only from so many batches, for debugging; 0 for all."""
+    limit_batches: PositiveInt | None
+    """Learn only from the first so many batches, for debugging; null for all."""
     resume: str | None
     """Checkpoint or run directory to go on from."""
 

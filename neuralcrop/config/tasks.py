@@ -74,10 +74,7 @@ class TrainConfig(Task):
     parameters: ParametersConfig
     crop: CropConfig
     data: DataConfig
-    forcing: ForcingConfig
-    soil: SoilConfig
     management: ManagementConfig
-    domain: DomainConfig
     solver: SolverConfig
     loss: LossConfig
     trainer: TrainerConfig

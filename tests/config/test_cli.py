@@ -93,6 +93,13 @@ def test_user_errors_are_one_message(
     assert tasks_record == []
 
 
+def test_a_wrong_option_of_hydra(
+    tasks_record: list[Task], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["train", "seed=1", "--cfg", "jobs"]) == 1
+    assert "invalid choice: 'jobs'" in capsys.readouterr().err
+
+
 def test_a_wrong_key_leaves_nothing_behind(tasks_record: list[Task], tmp_path: Path) -> None:
     assert cli.main(["train", "trainer.max_epoch=1"]) == 1
     assert cli.main(["evaluate", "run=a"]) == 1
@@ -100,7 +107,8 @@ def test_a_wrong_key_leaves_nothing_behind(tasks_record: list[Task], tmp_path: P
 
 
 def test_the_run_directory(tasks_record: list[Task], tmp_path: Path) -> None:
-    assert cli.main(["train", "hydra.run.dir=runs/a", "seed=3", "crop=rice"]) == 0
+    assert cli.main(
+        ["train", "experiment=demo", "hydra.run.dir=runs/a", "seed=3", "crop=rice"]) == 0
     (config,) = tasks_record
     assert isinstance(config, TrainConfig)
     assert config.run_dir == tmp_path / "runs/a"
@@ -118,7 +126,8 @@ def test_tasks_that_write_one_file_make_no_directory(
 
 
 def test_multirun(tasks_record: list[Task], tmp_path: Path) -> None:
-    assert cli.main(["train", "--multirun", "seed=1,2", "hydra.sweep.dir=sweep"]) == 0
+    assert cli.main([
+        "train", "experiment=demo", "--multirun", "seed=1,2", "hydra.sweep.dir=sweep"]) == 0
     assert [(c.run_dir.name, getattr(c, "seed", None)) for c in tasks_record] == [
         ("0", 1), ("1", 2)]
 

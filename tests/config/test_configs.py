@@ -21,7 +21,11 @@ from neuralcrop.config import (
     validate,
 )
 
-NEEDED = {"evaluate": ["run=runs/a", "dataset=yields.nc"]}
+NEEDED = {
+    "evaluate": ["run=runs/a", "dataset=yields.nc"],
+    "train": ["data.path=yields.nc", "data.train_years=[2001,2010]",
+              "data.validate_years=[2011,2012]"],
+}
 """What a task cannot run without."""
 
 NEEDED_BY_OPTION = {
@@ -39,12 +43,12 @@ def groups_of(task: str) -> list[str]:
     return [key for key in keys if not key.startswith("override ")]
 
 
-CHOICES = [
-    (task, f"{group}={option.stem}")
+CHOICES = {
+    f"{group}={option.stem}": task  # any one task that has the group: the schema is the same
     for task in SCHEMAS
     for group in groups_of(task)
     for option in sorted((conf_dir() / group).glob("*.yaml"))
-]
+}
 
 
 def test_every_group_is_used_by_some_task() -> None:
@@ -57,9 +61,19 @@ def test_defaults_validate(task: str) -> None:
     assert isinstance(compose(task, NEEDED.get(task, [])), SCHEMAS[task])
 
 
-@pytest.mark.parametrize(("task", "choice"), CHOICES)
-def test_every_option_validates(task: str, choice: str) -> None:
-    compose(task, [choice, *NEEDED.get(task, []), *NEEDED_BY_OPTION.get(choice, [])])
+@pytest.mark.parametrize(("choice", "task"), CHOICES.items())
+def test_every_option_validates(choice: str, task: str) -> None:
+    needed = [] if choice.startswith("experiment=") else NEEDED.get(task, [])
+    compose(task, [choice, *needed, *NEEDED_BY_OPTION.get(choice, [])])
+
+
+@pytest.mark.parametrize("task", NEEDED)
+def test_what_a_task_needs_is_asked_for(task: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose(task)
+    keys = [item.partition("=")[0] for item in NEEDED[task]]
+    assert [f"{key}: needed; give {key}=VALUE" for key in keys] == [
+        line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
 @pytest.mark.parametrize("choice", NEEDED_BY_OPTION)
@@ -73,24 +87,22 @@ def test_what_an_option_needs_is_asked_for(choice: str) -> None:
 
 def test_all_problems_are_reported_at_once_with_the_nearest_key() -> None:
     wrong = [
-        "+trainer.max_epoch=3", "+sead=1", "seed=-1", "soil.sand=0.7", "soil.clay=0.5",
-        "data.train_years=[2010,2001]", "management.sowing=monday", "forcing.path={a: 1}",
-        "+solver.rtoll=1",
+        "+trainer.max_epoch=3", "+sead=1", "seed=-1", "data.train_years=[2010,2001]",
+        "management.sowing=monday", "data.weather={a: 1}", "+solver.rtoll=1",
     ]
     with pytest.raises(ConfigError) as caught:
-        compose("train", wrong)
+        compose("train", ["experiment=demo", *wrong])
     head, *lines = str(caught.value).splitlines()
-    assert head == "the configuration of 'train' has 8 problems:"
+    assert head == "the configuration of 'train' has 7 problems:"
     problems = dict(line.strip().split(": ", 1) for line in lines)
     assert problems["trainer.max_epoch"] == "unknown key; did you mean 'trainer.max_epochs'?"
     assert problems["sead"] == "unknown key; did you mean 'seed'?"
     assert problems["solver.rtoll"] == "unknown key; did you mean 'solver.rtol'?"
     assert "greater than or equal to 0, got -1" in problems["seed"]
-    assert problems["soil"] == "sand + clay is 1.2, expected at most 1"
     assert "2010, comes after the last, 2001" in problems["data.train_years"]
     assert "'rule'" in problems["management.sowing"]
     assert "a valid integer" in problems["management.sowing"]
-    assert "a valid string" in problems["forcing.path"]
+    assert "a valid string" in problems["data.weather"]
 
 
 @pytest.mark.parametrize(("key", "meant"), [
@@ -103,6 +115,22 @@ def test_all_problems_are_reported_at_once_with_the_nearest_key() -> None:
 ])
 def test_suggestions(key: str, meant: str | None) -> None:
     assert suggest("train", key) == meant
+
+
+def test_texture_sums_to_one_at_most() -> None:
+    with pytest.raises(ConfigError, match=r"soil: sand \+ clay is 1\.2, expected at most 1"):
+        compose("simulate", ["soil.sand=0.7", "soil.clay=0.5"])
+
+
+@pytest.mark.parametrize(("override", "value"), [
+    ("sowing=120", 120), ("sowing='04-25'", "04-25"), ("harvest=2001-09-30", "2001-09-30"),
+    ("irrigation=full", "full"),
+    ("irrigation={threshold: 0.4, target: 0.8}", {"threshold": 0.4, "target": 0.8}),
+])
+def test_management(override: str, value: object) -> None:
+    config = compose("simulate", [f"management.{override}"])
+    assert isinstance(config, SimulateConfig)
+    assert config.management.model_dump()[override.partition("=")[0]] == value
 
 
 def test_free_keys_are_free() -> None:
@@ -127,7 +155,7 @@ def test_us_soybean(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(config, TrainConfig)
     assert config.data.path == "elsewhere/data/us_soybean_counties.nc"
     assert config.crop.name == "soybean"
-    assert config.forcing.path is None
+    assert config.data.weather is None
     assert config.data.validate_years == (2011, 2015)
     monkeypatch.delenv("NEURALCROP_SHARED")
     again = compose("train", ["experiment=us_soybean"])
