@@ -46,9 +46,7 @@ EXTRAPOLATED = 6
 """Years after the record for which its trend is carried on; later years need ``co2``."""
 
 
-def co2_for_years(years: np.ndarray, co2: log = logging.getLogger("neuralcrop.data")
-
-CO2Input = None) -> np.ndarray:
+def co2_for_years(years: np.ndarray, co2: CO2Input = None) -> np.ndarray:
     """CO2 of calendar years.
 
     Parameters

@@ -78,8 +78,8 @@ def make_demo_forcing(
     Returns
     -------
     xarray.Dataset
-        tasmin, tasmax (K), pr (kg m-2 s-1), rsds (W m-2), hurs (%), sfcwind (m s-1), and the coordinate
-        elevation (m).
+        tasmin, tasmax (K), pr (kg m-2 s-1), rsds (W m-2), hurs (%), sfcwind (m s-1), with the
+        coordinate elevation (m).
     """
     years = [int(y) for y in years]
     if years != list(range(years[0], years[0] + len(years))):

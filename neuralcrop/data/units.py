@@ -6,6 +6,7 @@ import logging
 import re
 from functools import lru_cache
 
+import numpy as np
 import pint
 import xarray as xr
 
@@ -144,6 +145,12 @@ def _precipitation_scale(found: str, days: float) -> float:
     raise ValueError(f"'{found}' cannot be converted to 'mm d-1'")
 
 
+def _packed(variable: xr.DataArray) -> bool:
+    """Whether values were stored as integers, whose decoding to double precision is idle."""
+    stored = variable.encoding.get("dtype")
+    return stored is not None and np.dtype(stored).kind in "iu"
+
+
 def convert(
     name: str, variable: xr.DataArray, problems: Problems, *, label: str | None = None,
     days: xr.DataArray | float = 1.0,
@@ -191,5 +198,7 @@ def convert(
         out = out + out.dtype.type(offset)
     if total:
         out = out / days
+    if _packed(variable):
+        out = out.astype("float32")
     out.attrs = {**variable.attrs, "units": canonical_units(name), "original_units": units}
     return out
