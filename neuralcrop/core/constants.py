@@ -23,9 +23,6 @@ SOLAR_CONSTANT = 0.0820
 SECONDS_PER_DAY = 86400.0
 """Seconds in a day (s)."""
 
-LATENT_HEAT_FAO = 2.45
-"""Latent heat of vaporisation near 20 degC (MJ kg-1; Allen et al. 1998, FAO-56, annex 3)."""
-
 SPECIFIC_HEAT_AIR = 1.013e-3
 """Specific heat of moist air at constant pressure (MJ kg-1 K-1; Allen et al. 1998, eq. 8)."""
 
@@ -47,9 +44,6 @@ PAR_FRACTION = 0.5
 PAR_PER_JOULE = 4.57
 """PAR photons per energy (umol J-1; McCree 1972)."""
 
-PAR_PER_JOULE_LPJML = 4.6
-"""PAR photons per energy at 550 nm in LPJmL (umol J-1; Schaphoff et al. 2018)."""
-
 WATER_TO_CO2_DIFFUSIVITY = 1.6
 """Ratio of stomatal conductances to water vapour and CO2 (-; Medlyn et al. 2011)."""
 
@@ -61,9 +55,6 @@ LEAF_RESPIRATION_ACTIVATION = 46390.0
 
 CARBON_MOLAR_MASS = 12.011
 """Molar mass of carbon (g mol-1; IUPAC)."""
-
-CARBON_PER_UMOL = CARBON_MOLAR_MASS * 1e-6 * SECONDS_PER_DAY
-"""umol CO2 m-2 s-1 held for a day in g C m-2 d-1 (1.0377504)."""
 
 CARBON_FRACTION = 0.45
 """Carbon in dry matter (g g-1; LPJmL, Schaphoff et al. 2018)."""

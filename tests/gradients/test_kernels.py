@@ -34,6 +34,9 @@ from neuralcrop.physics import photosynthesis_c4 as c4
 # Processes with files of their own tests.
 ELSEWHERE = {"wofost72", "soil_heat", "soil_carbon", "soil_nitrogen", "nitrogen_demand"}
 
+# Steps whose declared slope is not their derivative.
+STRAIGHT_THROUGH = {"numerics.floor_to"}
+
 
 def v(*values):
     """A tensor whose gradient is checked."""
@@ -354,6 +357,17 @@ def test_values_and_slopes_are_finite_at_the_edges(case, dtype):
         assert gradient is None or torch.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+def test_single_precision_agrees(case):
+    function, *arguments = case
+    doubles = [tensor.detach() for tensor in leaves(arguments)]
+    expected = outputs(function, arguments, fresh(doubles))
+    singles = [tensor.float().requires_grad_() for tensor in doubles]
+    for actual, wanted in zip(outputs(function, arguments, singles), expected, strict=True):
+        assert actual.dtype == torch.float32
+        torch.testing.assert_close(actual.double(), wanted, rtol=5e-5, atol=5e-6)
+
+
 def test_every_public_function_is_checked():
     modules = [numerics] + [
         importlib.import_module(f"neuralcrop.physics.{module.name}")
@@ -366,7 +380,15 @@ def test_every_public_function_is_checked():
         for label, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not label.startswith("_")
     }
-    assert public - {name(case[0]) for case in KERNELS} == set()
+    assert public - {name(case[0]) for case in KERNELS} == STRAIGHT_THROUGH
+
+
+def test_floor_passes_gradients_straight_through():
+    x = v(0.3, 1.7, 5.0)
+    floored = numerics.floor_to(x, 0.25)
+    torch.testing.assert_close(floored.detach(), v(0.25, 1.5, 5.0).detach(), rtol=0.0, atol=0.0)
+    (slope,) = torch.autograd.grad(floored.sum(), x)
+    assert (slope == 1.0).all()
 
 
 @pytest.mark.slow
