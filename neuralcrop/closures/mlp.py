@@ -1,0 +1,61 @@
+"""Bounded multiplicative correction of an equation by a small network."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from neuralcrop.closures.base import FEATURE_NAMES, Closure, Features
+
+
+def zero_last(network: nn.Sequential) -> nn.Sequential:
+    """Set the last layer to zero, so that the network starts at exactly zero."""
+    last = network[-1]
+    assert isinstance(last, nn.Linear)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return network
+
+
+def multilayer(n_in: int, hidden: list[int], n_out: int) -> nn.Sequential:
+    """Linear layers with tanh between them; the last layer is zero."""
+    sizes = [n_in, *hidden]
+    layers: list[nn.Module] = []
+    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(a, b), nn.Tanh()]
+    layers.append(nn.Linear(sizes[-1], n_out))
+    return zero_last(nn.Sequential(*layers))
+
+
+class ScaleClosure(Closure):
+    r"""Equation times a bounded factor of a network.
+
+    .. math:: y = y_0 \exp(s \tanh f(\mathrm{features})), \qquad s = \ln(\mathrm{bound})
+
+    The network's last layer starts at zero, so :math:`y = y_0` exactly at the start, and
+    :math:`y_0/\mathrm{bound} \le y \le y_0\,\mathrm{bound}` always.
+
+    Parameters
+    ----------
+    hidden : list of int
+        Widths of the hidden layers.
+    bound : float
+        Largest factor, above 1; science keeps it at or below 2.
+    """
+
+    neural = True
+
+    def __init__(self, hidden: list[int], bound: float = 2.0) -> None:
+        super().__init__()
+        if bound <= 1.0:
+            raise ValueError(f"closure bound is {bound}, expected a factor above 1")
+        self.log_bound = math.log(bound)
+        self.network = multilayer(len(FEATURE_NAMES), hidden, 1)
+
+    def forward(self, value: Tensor, features: Features | None) -> Tensor:
+        """Return the bounded correction of ``value`` (any shape ending in cells)."""
+        assert features is not None
+        raw = self.network(features.stacked().T)[:, 0]
+        return value * torch.exp(self.log_bound * torch.tanh(raw))

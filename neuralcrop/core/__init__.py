@@ -1,0 +1,1 @@
+"""The nouns of the model: variables, state, parameters, forcing, ledger, numerics."""

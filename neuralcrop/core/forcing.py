@@ -1,0 +1,189 @@
+"""What a day needs from outside the model, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from neuralcrop.core.variables import FORCING_NAMES, N_SOIL_LAYERS
+
+SOIL_LAYER_BOTTOM: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 3.0)
+"""Lower bounds of the soil layers, m (LPJmL; Schaphoff et al. 2018)."""
+
+SOIL_LAYER_THICKNESS: tuple[float, ...] = (0.2, 0.3, 0.5, 1.0, 1.0)
+"""Thickness of the soil layers, m."""
+
+
+@dataclass(frozen=True)
+class DailyForcing:
+    """Daily weather of a span of days.
+
+    Attributes
+    ----------
+    values : Tensor
+        ``[time, variable, cell]``; rows in the order of `FORCING_NAMES`, in registry units.
+    day_of_year : Tensor
+        ``[time]`` calendar day of the year, from 1.
+    solar_day : Tensor
+        ``[time]`` day of a 365.25-day solar year, for the position of the sun; equals
+        ``day_of_year`` in the standard calendar.
+    year : Tensor
+        ``[time]`` calendar year, integer.
+    first_day : int
+        Index of the first day since the run's epoch, so that day numbers run on over chunks.
+    """
+
+    values: Tensor
+    day_of_year: Tensor
+    solar_day: Tensor
+    year: Tensor
+    first_day: int = 0
+
+    def __post_init__(self) -> None:
+        n = self.values.shape[0]
+        if self.values.ndim != 3 or self.values.shape[1] != len(FORCING_NAMES):
+            raise ValueError(
+                f"forcing values have shape {tuple(self.values.shape)}, expected "
+                f"[time, {len(FORCING_NAMES)}, cell] with rows {', '.join(FORCING_NAMES)}"
+            )
+        for name in ("day_of_year", "solar_day", "year"):
+            if getattr(self, name).shape != (n,):
+                raise ValueError(f"forcing {name} must have one entry for each of {n} days")
+
+    @property
+    def n_days(self) -> int:
+        """Number of days."""
+        return self.values.shape[0]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return self.values.shape[2]
+
+    def days(self, start: int, stop: int) -> DailyForcing:
+        """Days ``start`` to ``stop`` (exclusive, counted within this span)."""
+        return DailyForcing(
+            self.values[start:stop], self.day_of_year[start:stop], self.solar_day[start:stop],
+            self.year[start:stop], self.first_day + start,
+        )
+
+    def cells(self, index: slice | Tensor) -> DailyForcing:
+        """The same days for some cells."""
+        return replace(self, values=self.values[:, :, index])
+
+    def to(self, *args: object, **kwargs: object) -> DailyForcing:
+        """Move or cast the weather as `torch.Tensor.to` does; calendar tensors only move."""
+        values = self.values.to(*args, **kwargs)  # type: ignore[call-overload]
+        device = values.device
+        return DailyForcing(
+            values, self.day_of_year.to(device), self.solar_day.to(device), self.year.to(device),
+            self.first_day,
+        )
+
+
+class _CellFields:
+    """Cell selection and moves shared by records whose tensors end with the cell dimension."""
+
+    def cells(self, index: slice | Tensor):  # type: ignore[no-untyped-def]
+        """The same record for some cells."""
+        return replace(self, **{  # type: ignore[type-var]
+            f.name: v[..., index] for f in fields(self)  # type: ignore[arg-type]
+            if isinstance(v := getattr(self, f.name), Tensor)
+        })
+
+    def to(self, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
+        """Move or cast the floating-point tensors as `torch.Tensor.to` does."""
+        out = {}
+        for f in fields(self):  # type: ignore[arg-type]
+            v = getattr(self, f.name)
+            if isinstance(v, Tensor):
+                out[f.name] = v.to(*args, **kwargs) if v.is_floating_point() else v.to(
+                    *[a for a in args if not isinstance(a, torch.dtype)],
+                    **{k: a for k, a in kwargs.items() if k != "dtype"})
+        return replace(self, **out)  # type: ignore[type-var]
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return int(getattr(self, fields(self)[0].name).shape[-1])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Site(_CellFields):
+    """What stays the same at a place.
+
+    Attributes
+    ----------
+    latitude, longitude : Tensor
+        ``[cell]`` degrees north and east; longitude is carried for reports only.
+    elevation : Tensor
+        ``[cell]`` m.
+    wilting_point, field_capacity, saturation : Tensor
+        ``[layer, cell]`` volumetric water content, m3 m-3.
+    saturated_conductivity : Tensor
+        ``[layer, cell]`` mm h-1.
+    soil_depth : Tensor
+        ``[cell]`` depth to which roots can grow, m.
+    """
+
+    latitude: Tensor
+    longitude: Tensor
+    elevation: Tensor
+    wilting_point: Tensor
+    field_capacity: Tensor
+    saturation: Tensor
+    saturated_conductivity: Tensor
+    soil_depth: Tensor
+
+    def __post_init__(self) -> None:
+        for name in ("wilting_point", "field_capacity", "saturation", "saturated_conductivity"):
+            if getattr(self, name).shape[0] != N_SOIL_LAYERS:
+                raise ValueError(
+                    f"site {name} has {getattr(self, name).shape[0]} layers, expected "
+                    f"{N_SOIL_LAYERS} (bottoms at {SOIL_LAYER_BOTTOM} m)"
+                )
+
+
+@dataclass(frozen=True)
+class Management(_CellFields):
+    """What the farmer decides.
+
+    Attributes
+    ----------
+    crop : Tensor
+        ``[cell]`` integer index into the catalogue's crops.
+    sowing_day : Tensor
+        ``[year, cell]`` day of year of sowing, 0 for none; one row serves all years.
+    first_year : int
+        Calendar year of the first row of ``sowing_day``; later rows follow, the last serves on.
+    harvest_day : Tensor
+        ``[cell]`` day of year of a fixed harvest, 0 to harvest at maturity.
+    irrigation_threshold : Tensor
+        ``[cell]`` relative root-zone water below which the cell is irrigated; 0 for rainfed.
+    irrigation_target : Tensor
+        ``[cell]`` relative root-zone water to which irrigation refills.
+    irrigation_dates : mapping of int to Tensor
+        Day index of the run to ``[cell]`` mm applied that morning.
+    """
+
+    crop: Tensor
+    sowing_day: Tensor
+    harvest_day: Tensor
+    irrigation_threshold: Tensor
+    irrigation_target: Tensor
+    first_year: int = 0
+    irrigation_dates: dict[int, Tensor] | None = None
+
+    def cells(self, index: slice | Tensor) -> Management:
+        """The same management for some cells."""
+        out: Management = super().cells(index)
+        if self.irrigation_dates is not None:
+            dates = {d: a[index] for d, a in self.irrigation_dates.items()}
+            out = replace(out, irrigation_dates=dates)
+        return out
+
+    def sowing_row(self, year: int) -> int:
+        """Row of ``sowing_day`` that holds for a calendar year."""
+        return min(max(year - self.first_year, 0), self.sowing_day.shape[0] - 1)

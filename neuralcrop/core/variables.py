@@ -1,0 +1,230 @@
+"""The registry of every variable the model reads, carries or writes.
+
+One place holds names, canonical units, bounds and the CF and ISIMIP names. Names follow ISIMIP and
+CF where a term exists; units appear here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["forcing", "state", "flux", "output", "soil", "site"]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable.
+
+    Attributes
+    ----------
+    name : str
+        Key used everywhere in the package.
+    kind : {"forcing", "state", "flux", "output", "soil", "site"}
+        What the variable is to the model.
+    units : str
+        Canonical units, in UDUNITS spelling.
+    long_name : str
+        Description for people and for the ``long_name`` attribute.
+    lower, upper : float
+        Plausible range; a value outside it is refused at the door ("check units?").
+    standard_name : str or None
+        CF standard name.
+    isimip_name : str or None
+        ISIMIP/GGCMI output name where it differs from ``name``.
+    size : int
+        Number of elements (soil layers, leaf age classes); 1 for a scalar variable.
+    """
+
+    name: str
+    kind: Kind
+    units: str
+    long_name: str
+    lower: float = float("-inf")
+    upper: float = float("inf")
+    standard_name: str | None = None
+    isimip_name: str | None = None
+    size: int = 1
+
+    @property
+    def element(self) -> str | None:
+        """What a stock or reservoir holds: "carbon", "water", "nitrogen", or None."""
+        if self.kind != "state":
+            return None
+        if self.name in ("nitrate", "ammonium"):
+            return "nitrogen"
+        suffix = self.name.rsplit("_", 1)[-1]
+        return suffix if suffix in ("carbon", "water", "nitrogen") else None
+
+    def attributes(self) -> dict[str, str]:
+        """CF attributes for an xarray variable."""
+        attrs = {"units": self.units, "long_name": self.long_name}
+        if self.standard_name:
+            attrs["standard_name"] = self.standard_name
+        return attrs
+
+
+N_SOIL_LAYERS = 5
+"""Soil layers with water (lower bounds 0.2, 0.5, 1, 2, 3 m)."""
+
+N_LEAF_CLASSES = 8
+"""Leaf age classes of the ageing chain; coefficient of variation of life span 1/sqrt(8)."""
+
+_V = Variable
+_INF = float("inf")
+
+_FORCING = [
+    _V("tasmin", "forcing", "degC", "daily minimum near-surface air temperature", -90, 60,
+       "air_temperature"),
+    _V("tasmax", "forcing", "degC", "daily maximum near-surface air temperature", -90, 65,
+       "air_temperature"),
+    _V("tas", "forcing", "degC", "daily mean near-surface air temperature", -90, 60,
+       "air_temperature"),
+    _V("rsds", "forcing", "W m-2", "surface downwelling shortwave radiation, 24 h mean", 0, 500,
+       "surface_downwelling_shortwave_flux_in_air"),
+    _V("rlds", "forcing", "W m-2", "surface downwelling longwave radiation, 24 h mean", 30, 600,
+       "surface_downwelling_longwave_flux_in_air"),
+    _V("pr", "forcing", "mm d-1", "precipitation", 0, 2000, "precipitation_flux"),
+    _V("vap", "forcing", "kPa", "near-surface water vapour pressure", 0, 8,
+       "water_vapor_partial_pressure_in_air"),
+    _V("sfcwind", "forcing", "m s-1", "wind speed at 10 m", 0, 80, "wind_speed"),
+    _V("ps", "forcing", "kPa", "surface air pressure", 40, 110, "surface_air_pressure"),
+    _V("co2", "forcing", "1e-6", "atmospheric CO2 mole fraction", 100, 3000,
+       "mole_fraction_of_carbon_dioxide_in_air"),
+]
+
+_STATE = [
+    _V("leaf_carbon", "state", "g m-2", "leaf carbon by age class", 0, size=N_LEAF_CLASSES),
+    _V("stem_carbon", "state", "g m-2", "stem carbon", 0),
+    _V("root_carbon", "state", "g m-2", "root carbon", 0),
+    _V("storage_carbon", "state", "g m-2", "storage organ carbon", 0),
+    _V("reserve_carbon", "state", "g m-2", "mobile carbohydrate reserve", 0),
+    _V("snow_water", "state", "kg m-2", "snow water equivalent", 0,
+       standard_name="lwe_thickness_of_surface_snow_amount"),
+    _V("soil_water", "state", "kg m-2", "soil water by layer", 0, size=N_SOIL_LAYERS,
+       standard_name="mass_content_of_water_in_soil_layer"),
+    _V("leaf_nitrogen", "state", "g m-2", "leaf nitrogen", 0),
+    _V("stem_nitrogen", "state", "g m-2", "stem nitrogen", 0),
+    _V("root_nitrogen", "state", "g m-2", "root nitrogen", 0),
+    _V("storage_nitrogen", "state", "g m-2", "storage organ nitrogen", 0),
+    _V("nitrate", "state", "g m-2", "soil nitrate nitrogen by layer", 0, size=N_SOIL_LAYERS),
+    _V("ammonium", "state", "g m-2", "soil ammonium nitrogen by layer", 0, size=N_SOIL_LAYERS),
+    # boundary reservoirs: what has left (positive) or entered (negative) since the last sowing
+    _V("assimilated_carbon", "state", "g m-2", "reservoir: carbon taken from the air (negative)"),
+    _V("respired_carbon", "state", "g m-2", "reservoir: carbon respired"),
+    _V("harvested_carbon", "state", "g m-2", "reservoir: carbon harvested"),
+    _V("litter_carbon", "state", "g m-2", "reservoir: carbon passed to litter"),
+    _V("seed_carbon", "state", "g m-2", "reservoir: carbon sown (negative)"),
+    _V("precipitated_water", "state", "kg m-2", "reservoir: precipitation (negative)"),
+    _V("irrigated_water", "state", "kg m-2", "reservoir: irrigation (negative)"),
+    _V("transpired_water", "state", "kg m-2", "reservoir: transpiration"),
+    _V("evaporated_water", "state", "kg m-2", "reservoir: soil evaporation"),
+    _V("intercepted_water", "state", "kg m-2", "reservoir: evaporated interception"),
+    _V("sublimated_water", "state", "kg m-2", "reservoir: snow sublimation"),
+    _V("runoff_water", "state", "kg m-2", "reservoir: runoff"),
+    _V("drained_water", "state", "kg m-2", "reservoir: drainage below the soil column"),
+    _V("fertilised_nitrogen", "state", "g m-2", "reservoir: nitrogen applied (negative)"),
+    _V("leached_nitrogen", "state", "g m-2", "reservoir: nitrogen leached"),
+    _V("harvested_nitrogen", "state", "g m-2", "reservoir: nitrogen harvested"),
+    # clocks
+    _V("development_stage", "state", "1",
+       "development stage: -0.1 sown, 0 emerged, 1 anthesis, 2 mature", -0.1, 2),
+    _V("vernalisation_days", "state", "d", "effective vernalisation days", 0),
+    _V("vegetative_days", "state", "d", "days from sowing to anthesis spent so far", 0),
+    _V("reproductive_days", "state", "d", "days from anthesis to maturity spent so far", 0),
+    _V("grain_set", "state", "1", "fraction of grain set left by heat at anthesis", 0, 1),
+    _V("root_depth", "state", "m", "rooting depth", 0, 5),
+    _V("peak_leaf_area", "state", "1", "largest leaf area index since sowing", 0, 20),
+    _V("growth_temperature", "state", "degC", "running mean air temperature, 30 d", -90, 60),
+]
+
+_FLUX = [
+    _V("gross_primary_production", "flux", "g m-2 d-1", "gross primary production of carbon", 0,
+       standard_name=
+       "gross_primary_productivity_of_biomass_expressed_as_carbon", isimip_name="gpp"),
+    _V("maintenance_respiration", "flux", "g m-2 d-1", "maintenance respiration of carbon", 0),
+    _V("growth_respiration", "flux", "g m-2 d-1", "growth respiration of carbon", 0),
+    _V("leaf_growth", "flux", "g m-2 d-1", "carbon to new leaves", 0),
+    _V("stem_growth", "flux", "g m-2 d-1", "carbon to stems", 0),
+    _V("root_growth", "flux", "g m-2 d-1", "carbon to roots", 0),
+    _V("storage_growth", "flux", "g m-2 d-1", "carbon to storage organs", 0),
+    _V("leaf_ageing", "flux", "g m-2 d-1", "leaf carbon passing to the next age class", 0,
+       size=N_LEAF_CLASSES),
+    _V("leaf_loss", "flux", "g m-2 d-1", "leaf carbon lost to shade, drought, frost, starvation",
+       0, size=N_LEAF_CLASSES),
+    _V("stem_loss", "flux", "g m-2 d-1", "stem carbon lost", 0),
+    _V("root_loss", "flux", "g m-2 d-1", "root carbon lost", 0),
+    _V("rain_infiltration", "flux", "kg m-2 d-1", "rain entering the soil", 0),
+    _V("rain_runoff", "flux", "kg m-2 d-1", "rain running off the surface", 0),
+    _V("interception", "flux", "kg m-2 d-1", "rain evaporated from the canopy", 0),
+    _V("snowfall", "flux", "kg m-2 d-1", "snowfall", 0, standard_name="snowfall_flux"),
+    _V("melt_infiltration", "flux", "kg m-2 d-1", "snow melt entering the soil", 0),
+    _V("melt_runoff", "flux", "kg m-2 d-1", "snow melt running off the surface", 0),
+    _V("sublimation", "flux", "kg m-2 d-1", "snow sublimation", 0),
+    _V("percolation", "flux", "kg m-2 d-1", "water passing to the layer below", 0,
+       size=N_SOIL_LAYERS),
+    _V("saturation_excess", "flux", "kg m-2 d-1", "water above saturation running off", 0,
+       size=N_SOIL_LAYERS),
+    _V("soil_evaporation", "flux", "kg m-2 d-1", "evaporation from soil layers", 0,
+       size=N_SOIL_LAYERS),
+    _V("transpiration", "flux", "kg m-2 d-1", "transpiration by layer of uptake", 0,
+       standard_name="transpiration_flux", size=N_SOIL_LAYERS),
+]
+
+_OUTPUT = [
+    _V("yield", "output", "t ha-1", "yield, dry matter", 0, 60),
+    _V("biom", "output", "t ha-1", "above-ground biomass at harvest, dry matter", 0, 150),
+    _V("plantday", "output", "1", "day of year of sowing", 1, 366),
+    _V("plantyear", "output", "1", "calendar year of sowing"),
+    _V("anthday", "output", "d", "days from sowing to anthesis", 0),
+    _V("matyday", "output", "d", "days from sowing to maturity", 0),
+    _V("harvday", "output", "d", "days from sowing to harvest", 0),
+    _V("harvyear", "output", "1", "calendar year of harvest"),
+    _V("harvest_reason", "output", "1", "why the season ended"),
+    _V("gpp", "output", "g m-2", "gross primary production of the season, carbon", 0),
+    _V("transp", "output", "kg m-2", "transpiration, sowing to harvest", 0),
+    _V("evap", "output", "kg m-2",
+       "evaporation from soil, canopy and snow, sowing to harvest", 0),
+    _V("pr_season", "output", "kg m-2", "precipitation, sowing to harvest", 0),
+    _V("pirnreq", "output", "kg m-2", "irrigation water applied in the season", 0),
+    _V("runoff", "output", "kg m-2", "runoff, sowing to harvest", 0),
+    _V("drainage", "output", "kg m-2", "drainage, sowing to harvest", 0),
+    _V("lai_max", "output", "1", "largest leaf area index of the season", 0, 20),
+    _V("water_residual", "output", "1",
+       "water balance residual of the season over the water that took part"),
+    _V("carbon_residual", "output", "1",
+       "carbon balance residual of the season over the carbon that took part"),
+    _V("lai", "output", "1", "leaf area index", 0, 20, "leaf_area_index"),
+    _V("root_zone_wetness", "output", "1",
+       "relative plant-available water in the root zone", 0, 1),
+]
+
+_SOIL = [
+    _V("sand", "soil", "1", "mass fraction of sand", 0, 1),
+    _V("clay", "soil", "1", "mass fraction of clay", 0, 1),
+    _V("organic_carbon", "soil", "%", "soil organic carbon by mass", 0, 60),
+    _V("ph", "soil", "1", "soil pH in water", 2, 11),
+    _V("soil_depth", "soil", "m", "depth to which roots can grow", 0.05, 10),
+]
+
+_SITE = [
+    _V("lat", "site", "degrees_north", "latitude", -90, 90, "latitude"),
+    _V("lon", "site", "degrees_east", "longitude", -180, 360, "longitude"),
+    _V("elevation", "site", "m", "height above sea level", -500, 9000, "surface_altitude"),
+]
+
+REGISTRY: dict[str, Variable] = {
+    v.name: v for v in [*_FORCING, *_STATE, *_FLUX, *_OUTPUT, *_SOIL, *_SITE]
+}
+"""Every variable by name."""
+
+FORCING_NAMES: tuple[str, ...] = tuple(v.name for v in _FORCING)
+"""Order of the rows of a daily forcing tensor."""
+
+HARVEST_REASONS: tuple[str, ...] = ("none", "mature", "latest_date", "fixed_date")
+"""Meaning of the integer codes of ``harvest_reason``."""
+
+
+def variables(kind: Kind | None = None) -> list[Variable]:
+    """All variables, or those of one kind, in registry order."""
+    return [v for v in REGISTRY.values() if kind is None or v.kind == kind]

@@ -1,0 +1,102 @@
+"""The crop catalogue: one YAML file a crop, every value with unit, bounds and source."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from neuralcrop.core.parameters import ParameterError, ParameterValue
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class UnknownCropError(KeyError):
+    """No crop of that name; says which is nearest."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def crop_names() -> tuple[str, ...]:
+    """Crops of the catalogue, sorted."""
+    files = (f.name for f in resources.files(__package__).iterdir())
+    return tuple(sorted(f[:-5] for f in files if f.endswith(".yaml") and not f.startswith("_")))
+
+
+def load_crop(name: str) -> dict[str, Any]:
+    """Whole record of a crop, with inherited parameters filled in.
+
+    Raises
+    ------
+    UnknownCropError
+        If the catalogue has no such crop.
+    """
+    if name not in crop_names():
+        near = difflib.get_close_matches(name, crop_names(), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UnknownCropError(
+            f"unknown crop {name!r}{hint} The catalogue has {', '.join(crop_names())} "
+            "(neuralcrop info crops)")
+    return _read(name)
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
+    record: dict[str, Any] = yaml.safe_load(text)
+    parameters: dict[str, Any] = {}
+    for parent in record.get("inherits", []):
+        parameters.update(_read(parent)["parameters"])
+    parameters.update(record["parameters"])
+    return {**record, "parameters": parameters}
+
+
+def load_catalogue(names: tuple[str, ...] | None = None) -> dict[str, dict[str, ParameterValue]]:
+    """Parameter values by crop.
+
+    Parameters
+    ----------
+    names : tuple of str, optional
+        Crops; all by default.
+    """
+    return {
+        crop: {key: _value(crop, key, record)
+               for key, record in load_crop(crop)["parameters"].items()}
+        for crop in names or crop_names()
+    }
+
+
+def _value(crop: str, key: str, record: dict[str, Any]) -> ParameterValue:
+    absent = {"value", "units", "bounds", "source"} - record.keys()
+    if absent:
+        raise ParameterError(f"{crop}.yaml: {key} lacks {', '.join(sorted(absent))}")
+    value = record["value"] if isinstance(record["value"], list) else [record["value"]]
+    lower, upper = record["bounds"]
+    return ParameterValue(
+        tuple(float(v) for v in value), (float(lower),) * len(value), (float(upper),) * len(value),
+        record["units"], record["source"])
+
+
+def list_crops() -> pd.DataFrame:
+    """One row per crop: names, pathway, thermal requirements, calendar, moisture of the product."""
+    import pandas as pd
+
+    rows = []
+    for name in crop_names():
+        record = load_crop(name)
+        p = record["parameters"]
+        rows.append({
+            "crop": name, "long_name": record["long_name"],
+            "scientific_name": record["scientific_name"],
+            "pathway": "C4" if p["c4"]["value"] > 0.5 else "C3",
+            "thermal_time_vegetative": p["thermal_time_vegetative"]["value"],
+            "thermal_time_reproductive": p["thermal_time_reproductive"]["value"],
+            "winter": record["calendar"]["winter"], "moisture": record["moisture"],
+            "models": "global",
+        })
+    return pd.DataFrame(rows).set_index("crop")

@@ -1,0 +1,284 @@
+"""The crop model: the order of a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from neuralcrop.closures.base import Closure, Features, scale_features
+from neuralcrop.core.forcing import DailyForcing, Site
+from neuralcrop.core.numerics import QUANTUM, floor_to
+from neuralcrop.core.parameters import ParameterSpec, ParameterTable
+from neuralcrop.core.variables import FORCING_NAMES
+from neuralcrop.models.global_ import FLUXES, STATE, STOICHIOMETRY
+from neuralcrop.physics import evapotranspiration as et
+from neuralcrop.physics import radiation
+from neuralcrop.processes.base import Process
+from neuralcrop.processes.energy_water import (
+    EnergyBalance,
+    Interception,
+    PenmanMonteithTranspiration,
+    SoilEvaporation,
+)
+from neuralcrop.processes.growth import (
+    Allocation,
+    HeatDamage,
+    LeafDynamics,
+    OrganLoss,
+    Respiration,
+    RootGrowth,
+)
+from neuralcrop.processes.phenology import ThermalTimePhenology
+from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
+from neuralcrop.processes.water import Snow, SoilColumn, SoilWater
+
+MJ_PER_WATT_DAY = 0.0864
+"""W m-2 over a day to MJ m-2 d-1."""
+
+TWILIGHT = -4.0
+"""Elevation of the sun that ends the photoperiod, degrees (Supit et al. 1994)."""
+
+GROWTH_TEMPERATURE_DAYS = 30.0
+"""Memory of the growth temperature, d (Kattge and Knorr 2007)."""
+
+
+class Place(NamedTuple):
+    """What stays the same over a run, ready for the day, ``[cell]`` or ``[layer, cell]``."""
+
+    sin_latitude: Tensor
+    cos_latitude: Tensor
+    column: SoilColumn
+
+
+class GlobalCropProcesses(nn.Module):
+    """Processes of the `global` set with their closure slots."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phenology = ThermalTimePhenology()
+        self.light = TwoLeafLight()
+        self.photosynthesis = Photosynthesis()
+        self.energy = EnergyBalance()
+        self.interception = Interception()
+        self.transpiration = PenmanMonteithTranspiration()
+        self.soil_evaporation = SoilEvaporation()
+        self.respiration = Respiration()
+        self.allocation = Allocation()
+        self.leaves = LeafDynamics()
+        self.organs = OrganLoss()
+        self.roots = RootGrowth()
+        self.heat = HeatDamage()
+        self.snow = Snow()
+        self.soil = SoilWater()
+
+    def processes(self) -> dict[str, Process]:
+        """Processes by name."""
+        return {n: m for n, m in self.named_children() if isinstance(m, Process)}
+
+
+class CropModel(nn.Module):
+    r"""One differentiable crop model: parameters, processes and closures.
+
+    The state of every cell obeys :math:`dx/dt = S\,v(x, u, \theta)`: processes give non-negative
+    fluxes v, the constant stoichiometry S moves them between stocks and reservoirs.
+
+    Parameters
+    ----------
+    table : ParameterTable
+        Parameters of the crops, with the specs of `specs`.
+    """
+
+    state = STATE
+    fluxes = FLUXES
+    stoichiometry = STOICHIOMETRY
+
+    def __init__(self, table: ParameterTable, parts: GlobalCropProcesses | None = None) -> None:
+        super().__init__()
+        self.table = table
+        self.parts = parts or GlobalCropProcesses()
+
+    @staticmethod
+    def specs() -> tuple[ParameterSpec, ...]:
+        """Parameters that the model reads: those of its processes and of its events."""
+        from neuralcrop.simulation.events import EVENT_SPECS
+
+        specs = [s for part in GlobalCropProcesses().processes().values() for s in part.specs]
+        return (*specs, *EVENT_SPECS)
+
+    def closures(self) -> dict[str, Closure]:
+        """Occupants of all slots, by ``process.slot``."""
+        return {
+            f"{name}.{slot}": occupant
+            for name, part in self.parts.processes().items()
+            for slot, occupant in part.closures().items()
+        }
+
+    def place_closure(self, slot: str, occupant: Closure) -> None:
+        """Put ``occupant`` into the slot ``process.slot``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such slot; lists the slots.
+        """
+        if slot not in self.closures():
+            raise ValueError(
+                f"no closure slot {slot!r}; slots: {', '.join(sorted(self.closures()))}")
+        process, name = slot.split(".")
+        setattr(getattr(self.parts, process), name, occupant)
+
+    @property
+    def neural(self) -> bool:
+        """Whether any closure looks at features."""
+        return any(c.neural for c in self.closures().values())
+
+    def choose_pathways(self, crop: Tensor) -> None:
+        """Evaluate only the photosynthetic pathways that the cells' crops have."""
+        row = self.table.layout.start["c4"]
+        kinds = {bool(v > 0.5) for v in self.table.values[row, crop.unique()].tolist()}
+        self.parts.photosynthesis.pathways = tuple(
+            name for name, c4 in (("c3", False), ("c4", True)) if c4 in kinds)
+
+    def place(self, p: Mapping[str, Tensor], site: Site) -> Place:
+        """Precompute what a run needs of a site, once."""
+        latitude = torch.deg2rad(site.latitude)
+        return Place(torch.sin(latitude), torch.cos(latitude), self.parts.soil.column(p, site))
+
+    def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
+        """Leaf area index of emerged crops, ``[cell]``."""
+        emerged = (x["development_stage"] >= 0.0).to(x["stem_carbon"].dtype)
+        return emerged * x["leaf_carbon"].sum(dim=0) * p["specific_leaf_area"]
+
+    def rates(
+        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Rates of the state and the fluxes behind them for one day.
+
+        Parameters
+        ----------
+        x : Tensor
+            State, ``[state row, cell]``.
+        weather : Tensor
+            ``[forcing row, cell]``.
+        solar_day : Tensor
+            Day of the solar year, scalar tensor.
+        p : Tensor
+            Parameters, ``[parameter row, cell]``.
+        place : Place
+            From `place`.
+        h : float
+            Step of the integrator for the donor limiters, d; 0 for their continuous limit.
+
+        Returns
+        -------
+        tuple of Tensor
+            ``dx/dt``, ``[state row, cell]``, and fluxes, ``[flux row, cell]``.
+        """
+        fluxes, clocks = self._day(
+            STATE.view(x), _weather(weather), solar_day,
+            self.table.layout.view(p), place, h)
+        if x.dtype is torch.float32:
+            fluxes = {name: floor_to(v, QUANTUM) for name, v in fluxes.items()}
+        v = FLUXES.stack(fluxes)
+        return STOICHIOMETRY.rates(v, clocks), v
+
+    def _day(
+        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
+        p: dict[str, Tensor], place: Place, h: float,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The day, in order."""
+        parts = self.parts
+        rsds, rlds = MJ_PER_WATT_DAY * w["rsds"], MJ_PER_WATT_DAY * w["rlds"]
+        stage = x["development_stage"]
+        leaf = x["leaf_carbon"].sum(dim=0)
+        lai = self.leaf_area_index(x, p)
+
+        sun = radiation.solar_geometry(place.sin_latitude, place.cos_latitude, solar_day)
+        photoperiod = radiation.photoperiod(
+            place.sin_latitude, place.cos_latitude, solar_day, TWILIGHT)
+        available, roots, wetness = parts.soil.wetness(
+            p, place.column, x["soil_water"], x["root_depth"])
+        day_temperature = w["tas"] + (w["tasmax"] - w["tasmin"]) / (3.0 * torch.pi)
+        vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
+        features = self._features(w, vpd, wetness, stage, lai)
+
+        grow = parts.phenology(p, stage, x["vernalisation_days"], w["tas"], photoperiod, features)
+        light = parts.light(sun, rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
+        leaves = parts.photosynthesis.potential(
+            p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
+        energy = parts.energy(p, rsds, rlds, w["tas"], w["ps"], sun.day_length, lai)
+
+        snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], energy.soil_potential, h)
+        intercepted, wet = parts.interception(p, snow.rain, lai, energy.canopy_potential)
+        demand = parts.transpiration(
+            p, parts.photosynthesis.canopy_conductance(leaves, light), energy, vpd,
+            day_temperature, w["ps"], w["sfcwind"], sun.day_length, wet, lai, x["root_carbon"],
+            wetness, features)
+        evaporation = parts.soil_evaporation(
+            energy.soil_potential - snow.sublimation, available[0], features)
+        through = snow.rain - intercepted
+        soil = parts.soil(
+            place.column, x["soil_water"], through + snow.melt, grow.growing * demand.amount,
+            roots, available, evaporation, features, h)
+
+        gpp = grow.growing * parts.photosynthesis.assimilate(
+            p, leaves, light, demand.opening, w["co2"])
+        maintenance = parts.respiration(
+            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], w["tas"])
+        growth = parts.allocation(
+            p, stage, grow.growing, x["reserve_carbon"], maintenance,
+            parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
+        ageing, lost = parts.leaves.losses(
+            p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], demand.opening, grow.growing,
+            growth.deficit, features, h)
+        stem_loss, root_loss = parts.organs(
+            p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
+
+        fluxes = {
+            "gross_primary_production": gpp,
+            "maintenance_respiration": growth.maintenance_respiration,
+            "growth_respiration": growth.growth_respiration,
+            "leaf_growth": growth.leaf, "stem_growth": growth.stem, "root_growth": growth.root,
+            "storage_growth": growth.storage,
+            "leaf_ageing": ageing, "leaf_loss": lost, "stem_loss": stem_loss,
+            "root_loss": root_loss,
+            "rain_infiltration": through * soil.infiltration_share,
+            "rain_runoff": through * (1.0 - soil.infiltration_share),
+            "interception": intercepted, "snowfall": snow.snowfall,
+            "melt_infiltration": snow.melt * soil.infiltration_share,
+            "melt_runoff": snow.melt * (1.0 - soil.infiltration_share),
+            "sublimation": snow.sublimation,
+            "percolation": soil.percolation, "saturation_excess": soil.saturation_excess,
+            "soil_evaporation": soil.evaporation, "transpiration": soil.transpiration,
+        }
+        clocks = {
+            "development_stage": grow.development_stage,
+            "vernalisation_days": grow.vernalisation_days,
+            "vegetative_days": grow.vegetative_days,
+            "reproductive_days": grow.reproductive_days,
+            "grain_set": -parts.heat(p, stage, x["grain_set"], w["tasmax"], grow.growing, h),
+            "root_depth": parts.roots(
+                p, x["root_depth"], place.column.depth, grow.vegetative, demand.opening, h),
+            "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / (h or 1.0),
+            "growth_temperature": (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS,
+        }
+        return fluxes, clocks
+
+    def _features(
+        self, w: dict[str, Tensor], vpd: Tensor, wetness: Tensor, stage: Tensor, lai: Tensor,
+    ) -> Features | None:
+        if not self.neural:
+            return None
+        return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
+
+
+def _weather(values: Tensor) -> dict[str, Tensor]:
+    return dict(zip(FORCING_NAMES, values.unbind(0), strict=True))
+
+
+def mean_first_month(forcing: DailyForcing) -> Tensor:
+    """Mean temperature of the first 30 days: the growth temperature at the start, ``[cell]``."""
+    return forcing.values[:30, FORCING_NAMES.index("tas")].mean(dim=0)

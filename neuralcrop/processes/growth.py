@@ -1,0 +1,244 @@
+"""Respiration, allocation, leaf dynamics, root depth and damage by frost and heat."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from neuralcrop.closures.base import Features
+from neuralcrop.core.numerics import limit_demand, safe_div, smooth_min
+from neuralcrop.core.parameters import ParameterSpec
+from neuralcrop.physics import allocation, damage, leaf_area, respiration
+from neuralcrop.processes.base import Parameters, Process
+
+STAGE_NODES = 11
+"""Nodes of the partitioning tables over development stage 0 to 2."""
+
+STAGE_SPACING = 0.2
+"""Distance of the nodes."""
+
+DYING_STAGE = 1.5
+"""Development stage after which stems and roots die (Supit et al. 1994)."""
+
+
+class Growth(NamedTuple):
+    """Carbon leaving the reserve, g m-2 d-1, ``[cell]``."""
+
+    leaf: Tensor
+    stem: Tensor
+    root: Tensor
+    storage: Tensor
+    growth_respiration: Tensor
+    maintenance_respiration: Tensor
+    deficit: Tensor
+
+
+class Respiration(Process):
+    """Maintenance respiration per organ with a Q10 response (Supit et al. 1994; Penning de Vries
+    et al. 1989)."""
+
+    specs = (
+        ParameterSpec("maintenance_leaf", "d-1", "leaf maintenance at 25 degC, carbon per carbon"),
+        ParameterSpec("maintenance_stem", "d-1", "stem maintenance at 25 degC, carbon per carbon"),
+        ParameterSpec("maintenance_root", "d-1", "root maintenance at 25 degC, carbon per carbon"),
+        ParameterSpec("maintenance_storage", "d-1",
+                      "storage organ maintenance at 25 degC, carbon per carbon"),
+        ParameterSpec("respiration_q10", "1", "increase of maintenance per 10 K"),
+    )
+
+    def forward(
+        self, p: Parameters, leaf: Tensor, stem: Tensor, root: Tensor, storage: Tensor, tas: Tensor
+    ) -> Tensor:
+        """Demand of maintenance, g m-2 d-1, for organ carbon in g m-2, ``[cell]``."""
+        at_25 = (p["maintenance_leaf"] * leaf + p["maintenance_stem"] * stem
+                 + p["maintenance_root"] * root + p["maintenance_storage"] * storage)
+        return at_25 * respiration.q10(tas, p["respiration_q10"], 25.0)
+
+
+class Allocation(Process):
+    """Reserve carbon to maintenance first, then to organs by development stage.
+
+    Shares are tables over development stage (Supit et al. 1994), renormalised to one. Juvenile
+    leaves are limited by their sink (exponential growth), storage organs by grain set; what a sink
+    does not take stays in the reserve.
+    """
+
+    specs = (
+        ParameterSpec("root_share", "1", "share of new carbon to roots", STAGE_NODES),
+        ParameterSpec("leaf_share", "1", "share of shoot carbon to leaves", STAGE_NODES),
+        ParameterSpec("stem_share", "1", "share of shoot carbon to stems", STAGE_NODES),
+        ParameterSpec("storage_share", "1", "share of shoot carbon to storage organs", STAGE_NODES),
+        ParameterSpec("efficiency_leaf", "1", "carbon built into leaves per carbon used"),
+        ParameterSpec("efficiency_stem", "1", "carbon built into stems per carbon used"),
+        ParameterSpec("efficiency_root", "1", "carbon built into roots per carbon used"),
+        ParameterSpec("efficiency_storage", "1", "carbon built into storage organs per carbon used"),
+        ParameterSpec("reserve_turnover", "d-1", "share of the reserve used for growth"),
+    )
+    slots = ("storage_demand",)
+
+    def forward(
+        self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
+        maintenance: Tensor, leaf_sink: Tensor, grain_set: Tensor, features: Features | None,
+        h: float,
+    ) -> Growth:
+        """Fluxes out of the reserve.
+
+        Parameters
+        ----------
+        p : mapping
+            Parameters.
+        development_stage, growing : Tensor
+            Stage and the share of the day with growth, ``[cell]``.
+        reserve, maintenance, leaf_sink : Tensor
+            Reserve (g m-2), maintenance demand and the leaf sink (g m-2 d-1), ``[cell]``.
+        grain_set : Tensor
+            Share of the storage sink left, ``[cell]``.
+        features : Features or None
+            For a neural closure.
+        h : float
+            Step of the limiter, d; 0 for its continuous limit.
+        """
+        use = p["reserve_turnover"] * reserve
+        demand = growing * (maintenance + use)
+        loss = limit_demand(reserve, demand, h)
+        paid_share = safe_div(maintenance, maintenance + use)
+        paid = loss * paid_share
+        available = loss - paid
+        shares = allocation.partition(
+            development_stage, p["root_share"], p["leaf_share"], p["stem_share"],
+            p["storage_share"], 0.0, STAGE_SPACING)
+        sink = self.storage_demand(grain_set, features).clamp_max(1.0)
+        storage = available * shares.storage * sink
+        leaf_used = smooth_min(available * shares.leaf, leaf_sink / p["efficiency_leaf"], 0.95)
+        stem = available * shares.stem
+        root = available * shares.root
+        built = (
+            leaf_used * p["efficiency_leaf"], stem * p["efficiency_stem"],
+            root * p["efficiency_root"], storage * p["efficiency_storage"],
+        )
+        used = leaf_used + stem + root + storage
+        return Growth(*built, used - sum(built[1:], built[0]), paid,
+                      growing * maintenance - paid)
+
+
+class LeafDynamics(Process):
+    """Ageing chain of leaf carbon and its early losses.
+
+    Eight age classes pass on at a rate set by temperature (mean life span as given, coefficient of
+    variation 1/sqrt(8)); shade, drought, frost and starvation take from all classes.
+
+    Sources: Supit et al. (1994) for the life span and shade; the linear chain for the ages.
+    """
+
+    specs = (
+        ParameterSpec("specific_leaf_area", "m2 g-1", "leaf area per leaf carbon"),
+        ParameterSpec("leaf_life_span", "d", "life span of leaves at 35 degC"),
+        ParameterSpec("leaf_base_temperature", "degC", "no leaf ageing or juvenile growth below"),
+        ParameterSpec("juvenile_growth_rate", "degC-1 d-1", "relative growth of juvenile leaf area"),
+        ParameterSpec("juvenile_area", "1", "leaf area index at which leaves leave the sink limit"),
+        ParameterSpec("drought_leaf_loss", "d-1", "largest loss of leaves to drought"),
+        ParameterSpec("frost_temperature", "degC", "daily minimum that kills half of the leaves"),
+        ParameterSpec("frost_leaf_loss", "d-1", "largest loss of leaves to frost"),
+    )
+    slots = ("senescence",)
+
+    def sink(self, p: Parameters, leaf: Tensor, lai: Tensor, tas: Tensor) -> Tensor:
+        """Carbon that leaves can take up, g m-2 d-1, ``[cell]``."""
+        warmth = (tas - p["leaf_base_temperature"]).clamp_min(0.0)
+        grown = lai / p["juvenile_area"]
+        release = 1.0 + grown * grown * grown * grown
+        return leaf * p["juvenile_growth_rate"] * warmth * release
+
+    def losses(
+        self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
+        opening: Tensor, growing: Tensor, deficit: Tensor, features: Features | None, h: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Flux to the next age class and early loss, each ``[class, cell]``, g m-2 d-1.
+
+        Parameters
+        ----------
+        p : mapping
+            Parameters.
+        boxes : Tensor
+            Leaf carbon by age, ``[class, cell]``.
+        lai, tas, tasmin, opening, growing, deficit : Tensor
+            Leaf area index, temperatures, relative conductance, share of the day with growth,
+            unpaid maintenance (g m-2 d-1), ``[cell]``.
+        features : Features or None
+            For a neural closure.
+        h : float
+            Step of the limiter, d.
+        """
+        age = leaf_area.ageing_rate(tas, p["leaf_base_temperature"], p["leaf_life_span"])
+        age = growing * self.senescence(age, features) * boxes.shape[0]
+        leaf = boxes.sum(dim=0)
+        early = growing * (
+            leaf_area.self_shading_loss(lai, p["extinction"])
+            + p["drought_leaf_loss"] * (1.0 - opening)
+            + p["frost_leaf_loss"] * damage.frost_damage_rate(tasmin, p["frost_temperature"], 0.5)
+            + safe_div(deficit, leaf + 1e-3)
+        )
+        total = limit_demand(boxes, boxes * (age + early), h)
+        ageing = total * safe_div(age, age + early)
+        return ageing, total - ageing
+
+
+class OrganLoss(Process):
+    """Death of stems and roots after development stage 1.5 (Supit et al. 1994)."""
+
+    specs = (
+        ParameterSpec("stem_loss_rate", "d-1", "relative death of stems late in the season"),
+        ParameterSpec("root_loss_rate", "d-1", "relative death of roots late in the season"),
+    )
+
+    def forward(
+        self, p: Parameters, development_stage: Tensor, growing: Tensor, stem: Tensor, root: Tensor,
+        h: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Stem and root loss, g m-2 d-1, ``[cell]``."""
+        late = growing * torch.sigmoid((development_stage - DYING_STAGE) / 0.02)
+        return (limit_demand(stem, stem * late * p["stem_loss_rate"], h),
+                limit_demand(root, root * late * p["root_loss_rate"], h))
+
+
+class RootGrowth(Process):
+    """Rooting depth grows at a constant rate until anthesis or the deepest depth."""
+
+    specs = (
+        ParameterSpec("root_growth_rate", "m d-1", "deepening of roots"),
+        ParameterSpec("maximum_root_depth", "m", "deepest roots"),
+    )
+
+    def forward(
+        self, p: Parameters, depth: Tensor, soil_depth: Tensor, vegetative: Tensor,
+        opening: Tensor, h: float,
+    ) -> Tensor:
+        """Deepening, m d-1, ``[cell]``."""
+        room = (torch.minimum(p["maximum_root_depth"], soil_depth) - depth).clamp_min(0.0)
+        return limit_demand(room, p["root_growth_rate"] * vegetative * (0.3 + 0.7 * opening), h)
+
+
+class HeatDamage(Process):
+    """Loss of grain set by heat around anthesis.
+
+    Thresholds after Porter and Gawith (1999) doi:10.1016/S1161-0301(98)00047-1 and Teixeira et al.
+    (2013) doi:10.1016/j.agrformet.2011.09.002.
+    """
+
+    specs = (
+        ParameterSpec("sterility_temperature", "degC", "daily maximum that halves grain set per day"),
+        ParameterSpec("sterility_rate", "d-1", "largest loss of grain set"),
+    )
+
+    def forward(
+        self, p: Parameters, development_stage: Tensor, grain_set: Tensor, tasmax: Tensor,
+        growing: Tensor, h: float,
+    ) -> Tensor:
+        """Loss of grain set, d-1, ``[cell]``."""
+        distance = (development_stage - 1.05) / 0.12
+        window = torch.exp(-distance * distance)
+        heat = damage.heat_sterility(tasmax, p["sterility_temperature"], 1.5)
+        return limit_demand(grain_set, grain_set * growing * window * heat * p["sterility_rate"], h)
+

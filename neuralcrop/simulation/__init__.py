@@ -1,0 +1,1 @@
+"""Running the model: integration, events, blocks of cells, restart."""

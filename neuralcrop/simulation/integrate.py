@@ -1,0 +1,323 @@
+"""Integration of the state over days by torchdiffeq, with jumps between them."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torchdiffeq
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from neuralcrop.core.forcing import DailyForcing, Management, Site
+from neuralcrop.core.numerics import QUANTUM, floor_to
+from neuralcrop.models.crop_model import CropModel, Place, mean_first_month
+from neuralcrop.models.global_ import STATE
+from neuralcrop.simulation.events import (
+    MATURE,
+    SEASON,
+    SHORTEST_SEASON,
+    Orders,
+    Today,
+    jump,
+    start_season,
+)
+
+FIXED_METHODS = ("euler", "midpoint", "rk4")
+ADAPTIVE_METHODS = ("dopri5",)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """How a day is integrated.
+
+    Attributes
+    ----------
+    method : str
+        torchdiffeq method. Forcing is held over the day and every day is its own call, so no
+        method sees tomorrow's weather and adaptive steps never cross midnight.
+    step_size : float
+        Step of fixed methods, d.
+    rtol, atol : float
+        Tolerances of adaptive methods.
+    adjoint : bool
+        Use the continuous adjoint (`torchdiffeq.odeint_adjoint`) instead of backpropagation
+        through the solver. Less exact; see the solver page of the documentation.
+    """
+
+    method: Literal["euler", "midpoint", "rk4", "dopri5"] = "euler"
+    step_size: float = 1.0
+    rtol: float = 1e-6
+    atol: float = 1e-8
+    adjoint: bool = False
+
+    def __post_init__(self) -> None:
+        if self.method not in FIXED_METHODS + ADAPTIVE_METHODS:
+            raise ValueError(
+                f"unknown solver method {self.method!r}; expected one of "
+                f"{', '.join(FIXED_METHODS + ADAPTIVE_METHODS)}")
+        if not 0.0 < self.step_size <= 1.0 or abs(1.0 / self.step_size % 1.0) > 1e-9:
+            raise ValueError(
+                f"solver step_size is {self.step_size}, expected 1/n of a day, n = 1, 2, ...")
+
+    @property
+    def limiter_step(self) -> float:
+        """Step for the donor limiters: the step of euler, the continuous limit otherwise."""
+        return self.step_size if self.method == "euler" else 0.0
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything that carries over from day to day: a restart needs nothing else.
+
+    Attributes
+    ----------
+    x : Tensor
+        ``[state row, cell]``.
+    season : Tensor
+        ``[season row, cell]``.
+    day : int
+        Index of the next day to run.
+    """
+
+    x: Tensor
+    season: Tensor
+    day: int = 0
+
+    def cells(self, index: slice | Tensor) -> RunState:
+        """State of some cells."""
+        return RunState(self.x[:, index], self.season[:, index], self.day)
+
+
+class Stepper:
+    """Advances cells by days.
+
+    Parameters
+    ----------
+    model : CropModel
+        The model. Closures and photosynthetic pathways are taken as they are now.
+    solver : Solver
+        How a day is integrated.
+    compiled : bool
+        Compile the day with `torch.compile`; results agree with eager to float tolerance.
+    """
+
+    def __init__(
+        self, model: CropModel, solver: Solver | None = None, compiled: bool = False
+    ) -> None:
+        self.model = model
+        self.solver = solver or Solver()
+        self.compiled = compiled
+        h = self.solver.limiter_step
+
+        def rates(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+            return model.rates(x, weather, sun, p, place, h)[0]
+
+        def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+            return model.rates(x, weather, sun, p, place, h)[1]
+
+        self._rates, self._fluxes, self._events = rates, fluxes, self._jump
+        if compiled:
+            self._rates, self._fluxes = compile_function(rates), compile_function(fluxes)
+            self._events = compile_function(_bind_jump(model))
+
+    def start(
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+    ) -> RunState:
+        """Fallow cells with soil water at ``wetness`` of the plant-available range.
+
+        Parameters
+        ----------
+        forcing : DailyForcing
+            Its first month sets the growth temperature.
+        site : Site
+            Soil.
+        p : Tensor
+            Parameters, ``[parameter row, cell]``.
+        wetness : float
+            0 at wilting point, 1 at field capacity.
+        """
+        n, device, dtype = forcing.n_cells, forcing.values.device, forcing.values.dtype
+        column = self.model.parts.soil.column(self.model.table.layout.view(p), site)
+        water = column.wilting + wetness * (column.capacity - column.wilting)
+        zero = torch.zeros(n, dtype=dtype, device=device)
+        values = {
+            name: zero if size == 1 else zero.expand(size, n) for name, size in STATE.sizes.items()
+        }
+        values["soil_water"] = floor_to(water, QUANTUM)
+        values["development_stage"] = zero + MATURE
+        values["growth_temperature"] = mean_first_month(forcing)
+        season = start_season(n, dtype, device)
+        season[SEASON.start["start_water"]] = values["soil_water"].detach().sum(dim=0)
+        return RunState(STATE.stack(values), season, forcing.first_day)
+
+    def run(
+        self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
+        p: Tensor, observe: Callable[[int, Tensor, Tensor], None] | None = None,
+        segment: int = 0,
+    ) -> RunState:
+        """Run all days of ``forcing``.
+
+        Parameters
+        ----------
+        state : RunState
+            Where to start; its day must be the first of ``forcing``.
+        forcing, site, management
+            Inputs of the same cells.
+        p : Tensor
+            Parameters, ``[parameter row, cell]``.
+        observe : callable, optional
+            Called with the day index, the state at the end of the day and the day's fluxes.
+        segment : int
+            With gradients: recompute segments of this many days in the backward pass instead of
+            keeping their activations; 0 keeps all.
+
+        Raises
+        ------
+        ValueError
+            If state and forcing do not join.
+        """
+        if state.day != forcing.first_day:
+            raise ValueError(
+                f"the state is at day {state.day} but the forcing starts at day "
+                f"{forcing.first_day}; give the forcing that follows the restart")
+        place = self.model.place(self.model.table.layout.view(p), site)
+        schedule = Schedule(forcing, management, p[self.model.table.layout.start["maximum_season"]])
+        span = torch.tensor([0.0, 1.0], dtype=state.x.dtype, device=state.x.device)
+        weather = forcing.values.unbind(0)
+
+        def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
+            for k in range(start, stop):
+                if schedule.due(k, x, season):
+                    x, season = self._events(x, season, p, place, *schedule.at(k))
+                morning = x
+                x = self._day(x, weather[k], forcing.solar_day[k], p, place, span)
+                if observe is not None:
+                    observe(forcing.first_day + k, x, self._fluxes(
+                        morning, weather[k], forcing.solar_day[k], p, place))
+            return x, season
+
+        x, season, n = state.x, state.season, forcing.n_days
+        if segment and torch.is_grad_enabled():
+            for start in range(0, n, segment):
+                x, season = checkpoint(
+                    days, x, season, start, min(start + segment, n), use_reentrant=False)
+        else:
+            x, season = days(x, season, 0, n)
+        return RunState(x, season, forcing.first_day + n)
+
+    def _day(
+        self, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place, span: Tensor
+    ) -> Tensor:
+        def rates(t: Tensor, y: Tensor) -> Tensor:
+            return self._rates(y, weather, sun, p, place)
+
+        solver = self.solver
+        options: dict[str, Any] = {}
+        if solver.method in FIXED_METHODS and solver.step_size < 1.0:
+            options["step_size"] = solver.step_size
+        if solver.adjoint:
+            learned = tuple(q for q in self.model.parameters() if q.requires_grad)
+            out = torchdiffeq.odeint_adjoint(
+                rates, x, span, rtol=solver.rtol, atol=solver.atol, method=solver.method,
+                options=options, adjoint_params=(p, *place.column, *learned))
+        else:
+            out = torchdiffeq.odeint(
+                rates, x, span, rtol=solver.rtol, atol=solver.atol, method=solver.method,
+                options=options)
+        return out[-1]
+
+    def _jump(
+        self, x: Tensor, season: Tensor, p: Tensor, place: Place, today: Today, orders: Orders
+    ) -> tuple[Tensor, Tensor]:
+        return _bind_jump(self.model)(x, season, p, place, today, orders)
+
+
+class Schedule:
+    """Calendar and orders of the days of a span, and whether anything can happen on a day.
+
+    On a CPU a day without sowing, harvest or irrigation in any cell skips the jump; its result
+    would be the same. On other devices the check would wait for the device, so the jump runs.
+    """
+
+    def __init__(
+        self, forcing: DailyForcing, management: Management, maximum_season: Tensor
+    ) -> None:
+        values = forcing.values
+        self.first_day = forcing.first_day
+        self.maximum_season = maximum_season.detach()
+        self.management = management
+        self.years = forcing.year.tolist()
+        self.day_of_year = forcing.day_of_year
+        self.year = forcing.year.to(values.dtype)
+        self.day = torch.arange(
+            forcing.first_day, forcing.first_day + forcing.n_days, dtype=values.dtype,
+            device=values.device)
+        self.none = torch.zeros_like(values[0, 0])
+        self.dates = management.irrigation_dates or {}
+        self.always = values.device.type != "cpu" or bool(
+            (management.irrigation_threshold > 0).any())
+        self.fixed_days = {int(d) for d in management.harvest_day.unique().tolist() if d > 0}
+        self.sowing_days = [
+            {int(d) for d in row.unique().tolist() if d > 0} for row in management.sowing_day]
+        self.calendar_days = [int(d) for d in forcing.day_of_year.tolist()]
+
+    def due(self, k: int, x: Tensor, season: Tensor) -> bool:
+        """Whether any cell may have an event on day ``k``."""
+        if self.always or self.first_day + k in self.dates:
+            return True
+        doy = self.calendar_days[k]
+        row = self.management.sowing_row(self.years[k])
+        if doy in self.sowing_days[row] or doy in self.fixed_days or doy == 1:
+            return True
+        active = SEASON.get(season, "active") > 0.5
+        age = self.day[k] - SEASON.get(season, "plant_day")
+        ripe = STATE.get(x, "development_stage") >= MATURE - 1e-6
+        due = active & (age >= SHORTEST_SEASON) & (ripe | (age >= self.maximum_season))
+        return bool(due.any())
+
+    def at(self, k: int) -> tuple[Today, Orders]:
+        """Calendar and orders of day ``k``."""
+        m = self.management
+        return (
+            Today(self.day[k], self.day_of_year[k], self.year[k]),
+            Orders(
+                m.sowing_day[m.sowing_row(self.years[k])], m.harvest_day, m.irrigation_threshold,
+                m.irrigation_target, self.dates.get(self.first_day + k, self.none)),
+        )
+
+
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile with fixed shapes, checking only tensors on each call.
+
+    Everything else that the function closes over must stay as it is. The function gets a code
+    object of its own because compiled code is found by code object: without it, two models would
+    share one.
+    """
+    own = types.FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__,
+        function.__defaults__, function.__closure__)
+    return torch.compile(
+        own, fullgraph=True, dynamic=False,
+        options={"guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe})
+
+
+def default_segment(n_days: int) -> int:
+    """Days between checkpoints that balance memory and recomputation: about sqrt(days)."""
+    return max(1, math.isqrt(n_days))
+
+
+def _bind_jump(model: CropModel) -> Callable[..., tuple[Tensor, Tensor]]:
+    def events(
+        x: Tensor, season: Tensor, p: Tensor, place: Place, today: Today, orders: Orders
+    ) -> tuple[Tensor, Tensor]:
+        named, view = model.table.layout.view(p), STATE.view(x)
+        _, _, wetness = model.parts.soil.wetness(
+            named, place.column, view["soil_water"], view["root_depth"])
+        return jump(x, season, wetness, named, place.column, today, orders)
+
+    return events
