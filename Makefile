@@ -25,7 +25,7 @@ demo: $(READY)  ## make the demo data, train, evaluate and project on them
 	$(BIN)/neuralcrop train experiment=demo hydra.run.dir=$(DEMO)/train
 	$(BIN)/neuralcrop evaluate run=$(DEMO)/train dataset=data/demo/yields.nc \
 	    weather=data/demo/weather.nc output=$(DEMO)/metrics.json
-	$(BIN)/neuralcrop project run=$(DEMO)/train forcing=demo soil=demo scenario=demo \
+	$(BIN)/neuralcrop project run=$(DEMO)/train forcing=demo_globe soil=demo_globe scenario=demo \
 	    hydra.run.dir=$(DEMO)/project
 	@echo "Results are in $(DEMO): train, metrics.json, project (NetCDF files and maps)."
 

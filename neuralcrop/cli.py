@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, task in TASKS.items():
         commands.add_parser(name, help=task.help)
 
-    data = commands.add_parser("data", help="check input files, make the demo data")
+    data = commands.add_parser("data", help="check, make and fetch input files")
     data_commands = data.add_subparsers(dest="what", metavar="COMMAND", required=True)
     check = data_commands.add_parser("check", help="list all problems of input files at once")
     check.add_argument("files", metavar="FILE", nargs="+")
@@ -97,6 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     demo = data_commands.add_parser("demo", help="make the synthetic demo data")
     demo.add_argument("--directory", default="data/demo", help="where to (default: %(default)s)")
     demo.set_defaults(action=_data_demo)
+    fetch = data_commands.add_parser("fetch", help="download weather of points from a source")
+    fetch.add_argument("source", metavar="SOURCE", help="nasa_power")
+    fetch.add_argument("--point", metavar=("LAT", "LON"), nargs=2, type=float, action="append",
+                       required=True, help="degrees north and east; may be given several times")
+    fetch.add_argument("--start", metavar="YYYY-MM-DD", required=True, help="first day")
+    fetch.add_argument("--end", metavar="YYYY-MM-DD", required=True, help="last day")
+    fetch.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
+    fetch.add_argument("--cache", metavar="DIR", help="where to keep what was downloaded")
+    fetch.set_defaults(action=_data_fetch)
 
     info = commands.add_parser("info", help="crops, variables, model; versions")
     info.set_defaults(action=_info)
@@ -185,6 +194,14 @@ def _data_check(options: argparse.Namespace) -> None:
 
 def _data_demo(options: argparse.Namespace) -> None:
     _function("neuralcrop.data.demo:make")(options.directory)
+    print(f"the demo data are in {options.directory}")
+
+
+def _data_fetch(options: argparse.Namespace) -> None:
+    path = _function("neuralcrop.data.sources:fetch")(
+        options.source, options.output, points=[tuple(point) for point in options.point],
+        start=options.start, end=options.end, cache=options.cache)
+    print(f"wrote {path}")
 
 
 def _info(options: argparse.Namespace) -> None:

@@ -204,6 +204,28 @@ def test_a_full_disk(neuralcrop_in: Callable[..., Result], repository: Path) -> 
     assert "Traceback" not in run.stderr
 
 
+def test_data_fetch_passes_on_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(cli, "_function", lambda home: lambda *a, **k: asked.append((home, *a, k)))
+    assert cli.main([
+        "data", "fetch", "nasa_power", "--point", "-12.5", "30", "--point", "52", "-5.7",
+        "--start", "2010-01-01", "--end", "2010-12-31", "--output", "w.nc"]) == 0
+    assert asked == [("neuralcrop.data.sources:fetch", "nasa_power", "w.nc", {
+        "points": [(-12.5, 30.0), (52.0, -5.7)], "start": "2010-01-01", "end": "2010-12-31",
+        "cache": None})]
+
+
+def test_data_check_lists_problems_and_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "_function", lambda home: {"a.nc": [], "b.nc": ["no lat"]}.get)
+    assert cli.main(["data", "check", "a.nc"]) == 0
+    assert cli.main(["data", "check", "a.nc", "b.nc"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == ["a.nc: ok", "a.nc: ok", "b.nc:", "  - no lat"]
+    assert "1 of 2 files" in shown.err
+
+
 def test_info_variables(neuralcrop_in: Callable[..., Result]) -> None:
     from neuralcrop.core.variables import REGISTRY
 
