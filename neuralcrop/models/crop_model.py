@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from neuralcrop.closures.base import Closure, Features, scale_features
+from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Site
 from neuralcrop.core.numerics import QUANTUM, floor_to
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
@@ -89,16 +90,69 @@ class CropModel(nn.Module):
     ----------
     table : ParameterTable
         Parameters of the crops, with the specs of `specs`.
+    parts : GlobalCropProcesses, optional
+        Processes; the published equations by default.
+    network : ParameterNetwork, optional
+        Gives parameter offsets from covariates of a place.
+    covariates : sequence of str
+        Names of the covariates that the network sees, in order.
     """
+
+    covariate_mean: Tensor
+    covariate_scale: Tensor
+    spec: object = None
 
     state = STATE
     fluxes = FLUXES
     stoichiometry = STOICHIOMETRY
 
-    def __init__(self, table: ParameterTable, parts: GlobalCropProcesses | None = None) -> None:
+    def __init__(
+        self, table: ParameterTable, parts: GlobalCropProcesses | None = None,
+        network: ParameterNetwork | None = None, covariates: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self.table = table
         self.parts = parts or GlobalCropProcesses()
+        self.network = network
+        self.covariate_names = tuple(covariates)
+        n = len(self.covariate_names)
+        self.register_buffer("covariate_mean", torch.zeros(n))
+        self.register_buffer("covariate_scale", torch.ones(n))
+
+    def cell_parameters(
+        self, crop: Tensor, dtype: torch.dtype, covariates: Tensor | None = None
+    ) -> Tensor:
+        """Parameters of every cell: catalogue, learned constants, and the network's offsets.
+
+        Parameters
+        ----------
+        crop : Tensor
+            ``[cell]`` crop index.
+        dtype : torch.dtype
+            Of the result.
+        covariates : Tensor, optional
+            ``[covariate, cell]`` in their own units, in the order of `covariate_names`; NaN counts
+            as average. Needed where the model has a network.
+
+        Returns
+        -------
+        Tensor
+            ``[parameter row, cell]``.
+
+        Raises
+        ------
+        ValueError
+            If the model has a network and no covariates are given.
+        """
+        if self.network is None:
+            return self.table(crop, dtype)
+        if covariates is None:
+            raise ValueError(
+                "this model has a parameter network and needs the covariates "
+                f"{', '.join(self.covariate_names)} of every cell")
+        mean, scale = self.covariate_mean.unsqueeze(-1), self.covariate_scale.unsqueeze(-1)
+        known = ((covariates.to(mean.dtype) - mean) / scale).clamp(-4.0, 4.0)
+        return self.table(crop, dtype, self.network(torch.nan_to_num(known)))
 
     @staticmethod
     def specs() -> tuple[ParameterSpec, ...]:

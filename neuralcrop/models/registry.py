@@ -1,0 +1,194 @@
+"""Building, saving and loading models by name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neuralcrop.closures.mlp import ScaleClosure
+from neuralcrop.closures.parameter_network import ParameterNetwork
+from neuralcrop.core.parameters import ParameterError, ParameterTable, ParameterValue
+from neuralcrop.crops import crop_names, load_catalogue
+from neuralcrop.models.crop_model import CropModel, GlobalCropProcesses
+
+FORMAT = 1
+"""Version of the files of a saved model."""
+
+DESCRIPTION, WEIGHTS = "model.json", "model.pt"
+
+
+class ModelError(ValueError):
+    """A saved model is missing, broken or of another version."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything needed to build a model again.
+
+    Attributes
+    ----------
+    crops : tuple of str
+        Crops of its table.
+    learn : tuple of str
+        Parameters with a learned constant.
+    closures : tuple of str
+        Slots (``process.slot``) with a neural closure.
+    closure_hidden, closure_bound
+        Of `ScaleClosure`.
+    network : tuple of str
+        Parameters that a network gives.
+    network_hidden, network_limit, network_dropout
+        Of `ParameterNetwork`.
+    covariates : tuple of str
+        What the network sees.
+    values : mapping
+        Parameter values that replace the catalogue's, for all crops.
+    """
+
+    crops: tuple[str, ...] = field(default_factory=crop_names)
+    learn: tuple[str, ...] = ()
+    closures: tuple[str, ...] = ()
+    closure_hidden: tuple[int, ...] = (16, 16)
+    closure_bound: float = 2.0
+    network: tuple[str, ...] = ()
+    network_hidden: tuple[int, ...] = (32,)
+    network_limit: float = 3.0
+    network_dropout: float = 0.0
+    covariates: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def build_model(spec: ModelSpec | None = None) -> CropModel:
+    """Model as specified; by default the physics of all crops of the catalogue.
+
+    Raises
+    ------
+    ParameterError, ValueError
+        If crops, parameters or slots are unknown; names them.
+    """
+    spec = spec or ModelSpec()
+    catalogue = load_catalogue(spec.crops)
+    if spec.values:
+        catalogue = {c: _with_values(c, v, spec.values) for c, v in catalogue.items()}
+    table = ParameterTable(CropModel.specs(), catalogue, spec.learn)
+    network = None
+    if spec.network:
+        table.rows(spec.network)
+        sizes = {name: table.specs[name].size for name in spec.network}
+        network = ParameterNetwork(
+            len(spec.covariates), sizes, list(spec.network_hidden), spec.network_limit,
+            spec.network_dropout)
+    model = CropModel(table, GlobalCropProcesses(), network, spec.covariates)
+    for slot in spec.closures:
+        model.place_closure(slot, ScaleClosure(list(spec.closure_hidden), spec.closure_bound))
+    model.spec = spec
+    return model
+
+
+def save_model(model: CropModel, directory: str | Path, **extra: Any) -> None:
+    """Write ``model.json`` and ``model.pt`` to a directory, each whole or not at all.
+
+    Parameters
+    ----------
+    model : CropModel
+        Built by `build_model`.
+    directory : path
+        Where to.
+    **extra
+        Added to the description (versions, data fingerprint, ...).
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    description = {
+        "format": FORMAT, "spec": asdict(model.spec), "table": model.table.fingerprint(), **extra}
+    part = directory / (WEIGHTS + ".part")
+    torch.save(model.state_dict(), part)
+    os.replace(part, directory / WEIGHTS)
+    part = directory / (DESCRIPTION + ".part")
+    part.write_text(json.dumps(description, indent=1), encoding="utf-8")
+    os.replace(part, directory / DESCRIPTION)
+
+
+def load_model(name: str | Path = "physics") -> CropModel:
+    """Model by name or from a training run.
+
+    Parameters
+    ----------
+    name : str or path
+        ``"physics"``, or a run directory (or a directory that `save_model` wrote).
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it was written by another version of the format.
+    """
+    if str(name) == "physics":
+        return build_model().eval()
+    directory = Path(name)
+    path = directory / DESCRIPTION
+    if not path.is_file():
+        raise ModelError(
+            f"no model {str(name)!r}: expected 'physics' or a run directory with {DESCRIPTION} "
+            "(a finished run of neuralcrop train has one)")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        found = description["format"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelError(f"{path} is not a description of a model: {error}") from error
+    if found != FORMAT:
+        raise ModelError(
+            f"{path} has format {found}, this version of neuralcrop reads format {FORMAT}; "
+            f"use the version that wrote it ({description.get('neuralcrop', 'unknown')}), "
+            "or train again")
+    spec = ModelSpec(**{k: tuple(v) if isinstance(v, list) else v
+                        for k, v in description["spec"].items()})
+    model = build_model(spec)
+    try:
+        weights = torch.load(directory / WEIGHTS, map_location="cpu", weights_only=True)
+        model.load_state_dict(weights)
+    except (OSError, RuntimeError) as error:
+        raise ModelError(
+            f"{directory / WEIGHTS} does not hold the weights that {path} describes: {error}"
+        ) from error
+    return model.eval()
+
+
+def describe(model: CropModel | None = None) -> list[dict[str, Any]]:
+    """Processes, their closure slots and parameters, one record a process."""
+    model = model or build_model()
+    return [
+        {
+            "process": name,
+            "summary": (part.__doc__ or "").strip().splitlines()[0],
+            "slots": [f"{name}.{slot}" for slot in part.slots],
+            "parameters": [
+                {"name": s.name, "units": s.units, "long_name": s.long_name, "size": s.size}
+                for s in part.specs],
+        }
+        for name, part in model.parts.processes().items()
+    ]
+
+
+def _with_values(
+    crop: str, catalogue: Mapping[str, ParameterValue], values: Mapping[str, Any]
+) -> dict[str, ParameterValue]:
+    unknown = [name for name in values if name not in catalogue]
+    if unknown:
+        raise ParameterError(
+            f"{crop} has no parameters {', '.join(unknown)} (neuralcrop info model)")
+    out = dict(catalogue)
+    for name, value in values.items():
+        new = tuple(float(v) for v in (value if isinstance(value, Sequence) else [value]))
+        out[name] = replace(out[name], value=new, source="given by the user")
+    return out
+
+
+__all__: Sequence[str] = [
+    "ModelError", "ModelSpec", "build_model", "describe", "load_model", "save_model",
+]
