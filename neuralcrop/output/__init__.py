@@ -1,0 +1,1 @@
+"""From arrays of cells to CF datasets, files and maps."""
