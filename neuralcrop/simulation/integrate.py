@@ -92,6 +92,10 @@ class RunState:
         """State of some cells."""
         return RunState(self.x[:, index], self.season[:, index], self.day)
 
+    def to(self, device: torch.device, dtype: torch.dtype) -> RunState:
+        """State on another device or in another precision."""
+        return RunState(self.x.to(device, dtype), self.season.to(device, dtype), self.day)
+
 
 class Stepper:
     """Advances cells by days.

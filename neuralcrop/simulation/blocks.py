@@ -1,0 +1,239 @@
+"""Many cells over many years: blocks of cells, chunks of days, records of seasons.
+
+Memory holds one chunk of weather, the state of all cells and what was asked for; it does not grow
+with the number of years. Blocks have a fixed size, so one compiled day serves any grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from neuralcrop.core.forcing import DailyForcing, Management, Site
+from neuralcrop.core.variables import REGISTRY
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_ import FLUXES, STATE
+from neuralcrop.simulation.events import RECORD, SEASON, SHORTEST_SEASON
+from neuralcrop.simulation.integrate import RunState, Stepper
+
+SEGMENT_DAYS = int(SHORTEST_SEASON)
+"""Records are collected this often; no cell has two harvests in as many days."""
+
+SMALLEST_BLOCK = 16
+"""Fewer cells are padded to this when compiled."""
+
+DIAGNOSTICS = ("lai", "root_zone_wetness")
+"""Daily variables that are neither state nor flux."""
+
+
+class SeasonTable:
+    """Records of harvests in the order they happen."""
+
+    def __init__(self, n_cells: int) -> None:
+        self.n_cells = n_cells
+        self._cells: list[Tensor] = []
+        self._values: list[Tensor] = []
+
+    def add(self, cells: Tensor, values: Tensor) -> None:
+        """Add ``[record, k]`` values of ``[k]`` cells."""
+        self._cells.append(cells.cpu())
+        self._values.append(values.detach().cpu().double())
+
+    def arrays(self) -> dict[str, Tensor]:
+        """``[season, cell]`` by record name; NaN where a cell has fewer seasons."""
+        if not self._cells:
+            return {name: torch.empty(0, self.n_cells, dtype=torch.float64) for name in RECORD}
+        cells, values = torch.cat(self._cells), torch.cat(self._values, dim=1)
+        order = torch.argsort(cells, stable=True)
+        cells, values = cells[order], values[:, order]
+        counts = torch.bincount(cells, minlength=self.n_cells)
+        first = torch.cumsum(counts, 0) - counts
+        season = torch.arange(len(cells)) - first[cells]
+        out = torch.full((len(RECORD), int(counts.max()), self.n_cells), float("nan"),
+                         dtype=torch.float64)
+        out[:, season, cells] = values
+        return dict(zip(RECORD, out.unbind(0), strict=True))
+
+
+@dataclass
+class DailySink:
+    """Collects daily variables of a chunk and hands them on.
+
+    Attributes
+    ----------
+    names : tuple of str
+        State variables, fluxes or diagnostics.
+    write : callable
+        Called after each chunk with the index of its first day and the values,
+        ``[day, cell]`` or ``[day, size, cell]`` by name.
+    """
+
+    names: tuple[str, ...]
+    write: Callable[[int, Mapping[str, Tensor]], None]
+    _chunk: dict[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        known = (*STATE.names, *FLUXES.names, *DIAGNOSTICS)
+        unknown = [n for n in self.names if n not in known]
+        if unknown:
+            raise ValueError(
+                f"no daily variables {', '.join(unknown)}; known: {', '.join(known)}")
+
+    def open(self, n_days: int, n_cells: int, dtype: torch.dtype) -> None:
+        """Make room for a chunk."""
+        for name in self.names:
+            size = REGISTRY[name].size
+            shape = (n_days, n_cells) if size == 1 else (n_days, size, n_cells)
+            self._chunk[name] = torch.empty(shape, dtype=dtype)
+
+    def put(self, k: int, cells: slice, x: Tensor, fluxes: Tensor, diagnostics: Mapping[str, Tensor]
+            ) -> None:
+        """Store day ``k`` of a block."""
+        n = cells.stop - cells.start
+        for name in self.names:
+            if name in STATE.sizes:
+                value = STATE.get(x, name)
+            elif name in FLUXES.sizes:
+                value = FLUXES.get(fluxes, name)
+            else:
+                value = diagnostics[name]
+            self._chunk[name][k, ..., cells] = value[..., :n].detach().cpu()
+
+    def close(self, first_day: int) -> None:
+        """Hand the chunk on."""
+        self.write(first_day, self._chunk)
+
+
+class BlockRun:
+    """Runs all cells of a domain through chunks of days.
+
+    Parameters
+    ----------
+    stepper : Stepper
+        Model and solver.
+    site, management : Site, Management
+        Of all cells.
+    p : Tensor
+        Parameters, ``[parameter row, cell]``.
+    block_cells : int
+        Cells calculated at a time.
+    """
+
+    def __init__(
+        self, stepper: Stepper, site: Site, management: Management, p: Tensor,
+        block_cells: int = 4096,
+    ) -> None:
+        self.stepper = stepper
+        self.n_cells = p.shape[1]
+        size = min(block_cells, self.n_cells)
+        if stepper.compiled:
+            size = min(block_cells, max(SMALLEST_BLOCK, 1 << (self.n_cells - 1).bit_length()))
+        self.blocks = []
+        for start in range(0, self.n_cells, size):
+            cells = slice(start, min(start + size, self.n_cells))
+            index = torch.arange(start, start + size).clamp_max(self.n_cells - 1).to(p.device)
+            self.blocks.append(_Block(
+                cells, index, site.cells(index), management.cells(index),
+                p[:, index].contiguous()))
+        self.seasons = SeasonTable(self.n_cells)
+
+    def run(
+        self, chunks: Iterable[DailyForcing], state: RunState | None = None,
+        sink: DailySink | None = None, progress: Callable[[int], None] | None = None,
+    ) -> RunState:
+        """Run the chunks in turn, without gradients.
+
+        Parameters
+        ----------
+        chunks : iterable of DailyForcing
+            Consecutive days of all cells.
+        state : RunState, optional
+            Where to start; fallow by default.
+        sink : DailySink, optional
+            Receives daily values.
+        progress : callable, optional
+            Called with the number of cell-days done since the last call.
+
+        Returns
+        -------
+        RunState
+            State of all cells after the last day.
+        """
+        if state is not None:
+            for block in self.blocks:
+                block.state = state.cells(block.index)
+        for chunk in chunks:
+            if sink is not None:
+                sink.open(chunk.n_days, self.n_cells, chunk.values.dtype)
+            for block in self.blocks:
+                self._run_block(block, chunk, sink, progress)
+            if sink is not None:
+                sink.close(chunk.first_day)
+        states = [(b.state, b.cells.stop - b.cells.start) for b in self.blocks]
+        return RunState(
+            torch.cat([s.x[:, :n] for s, n in states if s is not None], dim=1),
+            torch.cat([s.season[:, :n] for s, n in states if s is not None], dim=1),
+            states[0][0].day if states[0][0] is not None else 0,
+        )
+
+    @torch.no_grad()
+    def _run_block(
+        self, block: _Block, chunk: DailyForcing, sink: DailySink | None,
+        progress: Callable[[int], None] | None,
+    ) -> None:
+        forcing = chunk.cells(block.index)
+        forcing = replace(forcing, values=forcing.values.contiguous())
+        if block.state is None:
+            block.state = self.stepper.start(forcing, block.site, block.p)
+        n = block.cells.stop - block.cells.start
+        observe = None
+        if sink is not None:
+            observe = self._observer(block, chunk.first_day, sink)
+        for start in range(0, chunk.n_days, SEGMENT_DAYS):
+            days = forcing.days(start, min(start + SEGMENT_DAYS, chunk.n_days))
+            before = SEASON.get(block.state.season, "harvests").clone()
+            block.state = self.stepper.run(
+                block.state, days, block.site, block.management, block.p, observe)
+            season = block.state.season
+            new = torch.nonzero(SEASON.get(season, "harvests")[:n] > before[:n])[:, 0]
+            if len(new):
+                record = SEASON.view(season)
+                self.seasons.add(
+                    new + block.cells.start,
+                    torch.stack([record[f"last_{name}"][new] for name in RECORD]))
+            if progress is not None:
+                progress(days.n_days * n)
+
+    def _observer(
+        self, block: _Block, first_day: int, sink: DailySink
+    ) -> Callable[[int, Tensor, Tensor], None]:
+        model: CropModel = self.stepper.model
+        p = model.table.layout.view(block.p)
+        column = model.place(p, block.site).column
+
+        def observe(day: int, x: Tensor, fluxes: Tensor) -> None:
+            view = STATE.view(x)
+            diagnostics = {}
+            if any(name in DIAGNOSTICS for name in sink.names):
+                _, _, wetness = model.parts.soil.wetness(
+                    p, column, view["soil_water"], view["root_depth"])
+                diagnostics = {
+                    "lai": model.leaf_area_index(view, p), "root_zone_wetness": wetness}
+            sink.put(day - first_day, block.cells, x, fluxes, diagnostics)
+
+        return observe
+
+
+@dataclass
+class _Block:
+    """Cells of a block (padded by repeating the last) and their state."""
+
+    cells: slice
+    index: Tensor
+    site: Site
+    management: Management
+    p: Tensor
+    state: RunState | None = None

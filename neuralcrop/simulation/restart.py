@@ -1,0 +1,64 @@
+"""Restart files: the whole state of a run and what it belongs to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from neuralcrop.models.global_ import STATE
+from neuralcrop.simulation.events import SEASON
+from neuralcrop.simulation.integrate import RunState
+
+FORMAT = 1
+"""Version of restart files."""
+
+
+class RestartError(ValueError):
+    """A restart file is broken or belongs to another run."""
+
+
+def save_restart(path: str | Path, state: RunState, fingerprint: str) -> None:
+    """Write a restart file, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        File.
+    state : RunState
+        State after the last day.
+    fingerprint : str
+        Identifies model, parameters and cells.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    torch.save({
+        "format": FORMAT, "fingerprint": fingerprint, "day": state.day, "x": state.x,
+        "season": state.season, "state_rows": STATE.row_names, "season_rows": SEASON.row_names,
+    }, part)
+    os.replace(part, path)
+
+
+def load_restart(path: str | Path, fingerprint: str) -> RunState:
+    """Read a restart file.
+
+    Raises
+    ------
+    RestartError
+        If the file is of another version, or of other cells, parameters or model.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        found, rows = saved["format"], (saved["state_rows"], saved["season_rows"])
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        raise RestartError(f"{path} is not a restart file: {error}") from error
+    if found != FORMAT or rows != (STATE.row_names, SEASON.row_names):
+        raise RestartError(
+            f"{path} was written by another version of neuralcrop; run again from the start")
+    if saved["fingerprint"] != fingerprint:
+        raise RestartError(
+            f"{path} belongs to another run (other model, parameters, cells or crop); "
+            "restart with the same settings")
+    return RunState(saved["x"], saved["season"], int(saved["day"]))

@@ -1,0 +1,395 @@
+"""`neuralcrop.simulate`: from a forcing dataset to a dataset of seasons or days."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor
+
+from neuralcrop.core.forcing import Management, Site
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.registry import ModelSpec, build_model, load_model
+from neuralcrop.simulation.blocks import BlockRun, DailySink
+from neuralcrop.simulation.events import RECORD
+from neuralcrop.simulation.integrate import Solver, Stepper
+from neuralcrop.simulation.restart import load_restart, save_restart
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from neuralcrop.config import SimulateConfig
+    from neuralcrop.data.tensors import CellIndex
+
+log = logging.getLogger("neuralcrop.simulation")
+
+Frequency = Literal["season", "monthly", "daily"]
+
+CHUNK_VALUES = 2.5e8
+"""Weather values held at a time: a gigabyte in single precision."""
+
+EAGER_DAY = 4e-3
+"""Seconds that a day of a small block takes uncompiled, by measurement; only for the choice."""
+
+COMPILE_PAYS = 60.0
+"""Estimated eager seconds above which compiling pays."""
+
+DEFAULT_DAILY = ("development_stage", "lai", "storage_carbon", "root_zone_wetness")
+
+
+@dataclass(frozen=True)
+class Compute:
+    """Where and how to calculate.
+
+    Attributes
+    ----------
+    device, dtype : str
+        Torch device (``auto`` takes a GPU if there is one) and precision of the physics.
+    compile : bool or "auto"
+        Compile the day when the work pays for it.
+    block_cells : int
+        Cells calculated at a time.
+    threads : int or None
+        CPU threads; None for torch's choice.
+    """
+
+    device: str = "auto"
+    dtype: str = "float32"
+    compile: bool | Literal["auto"] = "auto"
+    block_cells: int = 4096
+    threads: int | None = None
+
+    def torch_device(self) -> torch.device:
+        """The device."""
+        if self.device != "auto":
+            return torch.device(self.device)
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def torch_dtype(self) -> torch.dtype:
+        """The precision.
+
+        Raises
+        ------
+        ValueError
+            If it is neither float32 nor float64.
+        """
+        kinds = {"float32": torch.float32, "float64": torch.float64}
+        if self.dtype not in kinds:
+            raise ValueError(f"dtype is {self.dtype!r}, expected float32 or float64")
+        return kinds[self.dtype]
+
+    def compiles(self, n_cells: int, n_days: int) -> bool:
+        """Whether to compile for this much work."""
+        if self.compile != "auto":
+            return bool(self.compile)
+        blocks = -(-n_cells // self.block_cells)
+        eager = EAGER_DAY * n_days * blocks + 1e-6 * n_days * n_cells
+        if eager < COMPILE_PAYS:
+            return False
+        if not any(shutil.which(c) for c in ("c++", "g++", "clang++")):
+            log.warning("no C++ compiler found: running uncompiled, which is slower")
+            return False
+        log.info("compiling the day (about a minute the first time)")
+        return True
+
+
+def simulate(
+    forcing: xr.Dataset | str | Path | Sequence[str | Path], *, crop: Any = None,
+    model: str | Path | CropModel = "physics", soil: Any = None, management: Any = None,
+    co2: Any = None, frequency: Frequency = "season", variables: Sequence[str] | None = None,
+    device: str | None = None, dtype: str | None = None, solver: Solver | None = None,
+    compute: Compute | None = None, restart_from: str | Path | None = None,
+    restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """Simulate one field, points or a grid.
+
+    Parameters
+    ----------
+    forcing : Dataset or paths
+        Daily weather, see `neuralcrop.open_forcing`.
+    crop : str, sequence or DataArray
+        Crop, or crop of each cell; by default the model's only crop, or else maize.
+    model : str, path or CropModel
+        ``"physics"``, a training run's directory, or a model.
+    soil, management
+        See `neuralcrop.data.soil.soil_layers` and
+        `neuralcrop.data.management.prepare_management`.
+    co2 : number, Series or path
+        CO2 in ppm; by default what the forcing holds, or the historical record.
+    frequency : {"season", "monthly", "daily"}
+        One row for each harvest, month or day.
+    variables : sequence of str, optional
+        Variables of the registry; by default all of a season, or a few daily ones.
+    device, dtype : str, optional
+        Short for ``compute``.
+    solver : Solver, optional
+        Integration of a day.
+    compute : Compute, optional
+        Device, precision, compilation, blocks, threads.
+    restart_from, restart_to : path, optional
+        Restart file to go on from, and to write. The forcing must follow the restart's last day.
+    progress : callable, optional
+        Called with the number of cell-days done since the last call.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``season`` (or ``time``) and the dimensions of the forcing.
+
+    Raises
+    ------
+    InputError, UnknownCropError, ModelError, ValueError
+        Naming every problem of the input.
+    """
+    run = prepare_run(
+        forcing, crop=crop, model=model, soil=soil, management=management, co2=co2,
+        solver=solver, compute=_with(compute, device, dtype))
+    if frequency == "season":
+        return _seasons(run, variables, restart_from, restart_to, progress)
+    if frequency not in ("daily", "monthly"):
+        raise ValueError(f"frequency is {frequency!r}, expected season, monthly or daily")
+    return _days(run, frequency, variables, restart_from, restart_to, progress)
+
+
+@dataclass
+class PreparedRun:
+    """A simulation ready to start.
+
+    Attributes
+    ----------
+    model : CropModel
+        On the device.
+    forcing : xarray.Dataset
+        Canonical weather.
+    cells : CellIndex
+        Its land cells.
+    site, management, parameters
+        Tensors of all cells.
+    stepper : Stepper
+        Model and solver.
+    compute : Compute
+        How to calculate.
+    """
+
+    model: CropModel
+    forcing: xr.Dataset
+    cells: CellIndex
+    site: Site
+    management: Management
+    parameters: Tensor
+    stepper: Stepper
+    compute: Compute
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies model, parameters and cells in restart files."""
+        digest = hashlib.sha256(self.model.table.fingerprint().encode())
+        digest.update(self.parameters.detach().cpu().double().numpy().tobytes())
+        digest.update(self.site.latitude.cpu().double().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def execute(
+        self, sink: DailySink | None = None, restart_from: str | Path | None = None,
+        restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
+    ) -> dict[str, Tensor]:
+        """Run all days; ``[season, cell]`` records by name."""
+        from neuralcrop.data.tensors import iter_forcing
+
+        compute = self.compute
+        n = self.cells.n_cells
+        days = int(min(366, max(31, CHUNK_VALUES / (10 * n))))
+        state, management = None, self.management
+        if restart_from is not None:
+            state = load_restart(restart_from, self.fingerprint).to(
+                compute.torch_device(), compute.torch_dtype())
+        offset = state.day if state is not None else 0
+        if offset and management.irrigation_dates:
+            management = replace(management, irrigation_dates={
+                d + offset: a for d, a in management.irrigation_dates.items()})
+        chunks = (
+            replace(chunk, first_day=chunk.first_day + offset)
+            for chunk in iter_forcing(
+                self.forcing, self.cells, days, dtype=compute.torch_dtype(),
+                device=compute.torch_device()))
+        blocks = BlockRun(
+            self.stepper, self.site, management, self.parameters, compute.block_cells)
+        end = blocks.run(chunks, state, sink, progress)
+        if restart_to is not None:
+            save_restart(restart_to, end, self.fingerprint)
+        return blocks.seasons.arrays()
+
+
+def prepare_run(
+    forcing: Any, *, crop: Any = None, model: str | Path | CropModel = "physics",
+    soil: Any = None, management: Any = None, co2: Any = None, solver: Solver | None = None,
+    compute: Compute | None = None,
+) -> PreparedRun:
+    """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
+    from neuralcrop.crops import crop_names, load_crop
+    from neuralcrop.data.forcing import open_forcing, prepare_forcing
+    from neuralcrop.data.management import prepare_management
+    from neuralcrop.data.soil import site_record, soil_layers
+    from neuralcrop.data.tensors import cell_index
+
+    compute = compute or Compute()
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
+    built = model if isinstance(model, CropModel) else load_model(model)
+    if crop is None:
+        crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
+    if isinstance(crop, str) and crop not in built.table.crops and crop not in crop_names():
+        load_crop(crop)  # raises with the nearest name
+    device, dtype = compute.torch_device(), compute.torch_dtype()
+    is_dataset = hasattr(forcing, "data_vars")
+    prepared = (prepare_forcing if is_dataset else open_forcing)(forcing, co2=co2)
+    cells = cell_index(prepared)
+    orders = prepare_management(
+        management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
+    layers = soil_layers(soil, cells)
+    site = site_record(layers, cells, dtype=dtype)
+    covariates = None
+    if built.network is not None:
+        covariates = _covariates(built, prepared, cells, orders, layers, site)
+        covariates = covariates.to(device, dtype)
+    built = built.to(device)
+    built.choose_pathways(orders.crop)
+    with torch.no_grad():
+        parameters = built.cell_parameters(orders.crop.to(device), dtype, covariates)
+    stepper = Stepper(
+        built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
+    return PreparedRun(
+        built, prepared, cells, site.to(device), orders.to(device), parameters, stepper, compute)
+
+
+def _covariates(
+    model: CropModel, prepared: xr.Dataset, cells: CellIndex, management: Management,
+    layers: Mapping[str, Any], site: Site,
+) -> Tensor:
+    from neuralcrop.data.climate import monthly_climate
+    from neuralcrop.data.covariates import (
+        climate_covariates,
+        soil_covariates,
+        stack_covariates,
+    )
+
+    climate = climate_covariates(
+        monthly_climate(prepared, cells), management.sowing_day[0].cpu().numpy())
+    known = stack_covariates(climate, soil_covariates(layers, site))
+    missing = [n for n in model.covariate_names if n not in known.names]
+    if missing:
+        raise ValueError(
+            f"the model's parameter network needs the covariates {', '.join(missing)}, which "
+            f"forcing and soil do not give; they give {', '.join(known.names)}")
+    return known.values[[known.names.index(n) for n in model.covariate_names]]
+
+
+def _seasons(
+    run: PreparedRun, variables: Sequence[str] | None, restart_from: str | Path | None,
+    restart_to: str | Path | None, progress: Callable[[int], None] | None,
+) -> xr.Dataset:
+    from neuralcrop.output.dataset import season_dataset
+
+    unknown = [v for v in variables or () if v not in RECORD]
+    if unknown:
+        raise ValueError(
+            f"no seasonal variables {', '.join(unknown)}; known: {', '.join(RECORD)} "
+            "(daily ones need frequency='daily')")
+    records = run.execute(None, restart_from, restart_to, progress)
+    chosen = {name: records[name].numpy() for name in variables or RECORD}
+    return season_dataset(chosen, run.cells, _attributes(run))
+
+
+def _days(
+    run: PreparedRun, frequency: str, variables: Sequence[str] | None,
+    restart_from: str | Path | None, restart_to: str | Path | None,
+    progress: Callable[[int], None] | None,
+) -> xr.Dataset:
+    from neuralcrop.output.dataset import daily_dataset, monthly_mean
+
+    names = tuple(variables or DEFAULT_DAILY)
+    parts: dict[str, list[Tensor]] = {name: [] for name in names}
+
+    def keep(first_day: int, values: Mapping[str, Tensor]) -> None:
+        for name, value in values.items():
+            parts[name].append(value.clone())
+
+    run.execute(DailySink(names, keep), restart_from, restart_to, progress)
+    values = {name: torch.cat(chunks).numpy() for name, chunks in parts.items()}
+    dataset = daily_dataset(values, run.forcing["time"], run.cells, _attributes(run))
+    return monthly_mean(dataset) if frequency == "monthly" else dataset
+
+
+def _attributes(run: PreparedRun) -> dict[str, str]:
+    from neuralcrop.output.provenance import provenance
+
+    crops = [run.model.table.crops[k] for k in run.management.crop.unique().tolist()]
+    return provenance(
+        table_fingerprint=run.model.table.fingerprint(),
+        config={"crop": crops, "solver": run.stepper.solver.__dict__,
+                "dtype": run.compute.dtype, "model": _spec_of(run.model)})
+
+
+def _spec_of(model: CropModel) -> str:
+    spec = model.spec
+    return "physics" if spec is None or spec == ModelSpec() else str(spec)
+
+
+def _with(compute: Compute | None, device: str | None, dtype: Any) -> Compute:
+    compute = compute or Compute()
+    if device is not None:
+        compute = replace(compute, device=str(device))
+    if dtype is not None:
+        compute = replace(compute, dtype=str(dtype).removeprefix("torch."))
+    return compute
+
+
+def run(config: SimulateConfig) -> Path:
+    """``neuralcrop simulate``: simulate as configured and write the result; returns its path."""
+    from neuralcrop.output.write import write_dataset
+    from neuralcrop.simulation.progress import cell_day_progress
+
+    started = time.perf_counter()
+    inputs = configured_inputs(config)
+    prepared = prepare_run(**inputs)
+    n_days = prepared.forcing.sizes["time"]
+    total = n_days * prepared.cells.n_cells
+    out = config.output
+    path = Path(out.path) if out.path else config.run_dir / (
+        "simulate.nc" if out.format == "netcdf" else "simulate.zarr")
+    with cell_day_progress(total, "simulating") as progress:
+        if out.frequency == "season":
+            dataset = _seasons(prepared, out.variables, None, None, progress)
+        else:
+            dataset = _days(prepared, out.frequency, out.variables, None, None, progress)
+    write_dataset(dataset, path, format=out.format, dtype=out.dtype)
+    seconds = time.perf_counter() - started
+    log.info("wrote %s: %d cells, %d days, %.1f s", path, prepared.cells.n_cells, n_days, seconds)
+    return path
+
+
+def configured_inputs(config: Any) -> dict[str, Any]:
+    """Arguments of `prepare_run` from a simulation or projection configuration."""
+    from neuralcrop.data.selection import forcing_of, management_of, soil_of
+
+    spec = ModelSpec(values=dict(config.crop.parameters))
+    model: str | CropModel = config.run or "physics"
+    if config.crop.parameters and not config.run:
+        model = build_model(spec)
+    compute = config.compute
+    return {
+        "forcing": forcing_of(config.forcing, config.domain),
+        "crop": config.crop.name, "model": model, "soil": soil_of(config.soil),
+        "management": management_of(config.management),
+        "solver": Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
+                         config.solver.atol),
+        "compute": Compute(compute.device, compute.dtype, compute.compile, compute.block_cells,
+                           compute.threads),
+    }
+
