@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.closures.base import Features
-from neuralcrop.core.numerics import limit_demand, safe_div, smooth_min
+from neuralcrop.core.numerics import donor_limit, limit_demand, safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
 from neuralcrop.processes.base import Parameters, Process
@@ -100,12 +100,9 @@ class Allocation(Process):
         h : float
             Step of the limiter, d; 0 for its continuous limit.
         """
-        use = p["reserve_turnover"] * reserve
-        demand = growing * (maintenance + use)
-        loss = limit_demand(reserve, demand, h)
-        paid_share = safe_div(maintenance, maintenance + use)
-        paid = loss * paid_share
-        available = loss - paid
+        paid = limit_demand(reserve, growing * maintenance, h)
+        left = (reserve - paid * h).clamp_min(0.0)
+        available = donor_limit(left, growing * p["reserve_turnover"], h)
         shares = allocation.partition(
             development_stage, p["root_share"], p["leaf_share"], p["stem_share"],
             p["storage_share"], 0.0, STAGE_SPACING)
