@@ -82,9 +82,10 @@ class Standardiser:
     @classmethod
     def fit(cls, covariates: Covariates) -> Standardiser:
         """Constants from training places; a covariate that does not vary gets scale 1."""
-        mean = covariates.values.nanmean(dim=1)
-        spread = ((covariates.values - mean[:, None]) ** 2).nanmean(dim=1).sqrt()
-        floor = 1e-6 * mean.abs().clamp(min=1e-3)
+        values = covariates.values.double()
+        mean = values.nanmean(dim=1)
+        spread = ((values - mean[:, None]) ** 2).nanmean(dim=1).sqrt()
+        floor = 1e-5 * mean.abs().clamp(min=1e-3)
         return cls(covariates.names, mean, torch.where(spread > floor, spread, 1.0))
 
     def apply(self, covariates: Covariates) -> Tensor:

@@ -10,33 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 import xarray as xr
 
-from neuralcrop.core.calendar import days_in_year
-from neuralcrop.data.demo_climate import STEP, Climate, DemoGrid, demo_grid, grid_axes, noise_map
+from neuralcrop.data.demo_climate import Climate, DemoGrid, demo_grid, grid_axes, noise_map
+from neuralcrop.data.demo_weather import one_year
 from neuralcrop.data.files import write_atomically
 from neuralcrop.data.randomness import normal, place_key, uniform
-from neuralcrop.physics import evapotranspiration as et
-from neuralcrop.physics.radiation import solar_geometry
 
 SEED = 2024
 """Seed of the demonstration world."""
 
-RUN_IN = 30
-"""Days before 1 January on which the chains of a year start, so that they have forgotten."""
-
-PERSISTENCE = 0.72
-"""Correlation of temperature anomalies of one day and the next."""
-
-WET_PERSISTENCE = 0.3
-"""How much likelier rain is after a wet day than after a dry one."""
-
-WARMING = 0.02
-"""K a year, from 2000."""
-
-_MODES = 7
-_TEMPERATURE_MODE, _RAIN_MODE = 1.3, 0.38
 _VARIABLES = {
     "tasmin": ("K", "air_temperature", "daily minimum near-surface air temperature"),
     "tasmax": ("K", "air_temperature", "daily maximum near-surface air temperature"),
@@ -51,9 +34,6 @@ _PACKING = {
     "rsds": (0.02, 0.0), "hurs": (0.01, 0.0), "sfcwind": (0.001, 0.0),
 }
 """Step and offset of the 16-bit integers in which weather is written."""
-
-_STREAM = {"temperature": 1, "wet": 2, "amount": 3, "kind": 4, "sky": 5, "wind": 6, "mode": 7,
-           "range": 8, "humidity": 9}
 
 
 def make_demo_forcing(
@@ -87,7 +67,7 @@ def make_demo_forcing(
     everywhere = demo_grid()
     index = np.arange(everywhere.n_cells) if cells is None else np.asarray(cells, dtype=int)
     grid = everywhere.take(index)
-    parts = [_one_year(grid, year, seed) for year in years]
+    parts = [one_year(grid, year, seed) for year in years]
     time = xr.date_range(f"{years[0]}-01-01", f"{years[-1]}-12-31", freq="D", use_cftime=False)
     arrays = {n: np.concatenate([p[n] for p in parts]) for n in _VARIABLES}
     dataset = _on_grid(arrays, grid) if cells is None else _on_cells(arrays, grid, index)
@@ -96,136 +76,6 @@ def make_demo_forcing(
     return dataset.assign_attrs(_attributes(
         "Synthetic daily weather of a demonstration world",
         f"years {years[0]}-{years[-1]}, seed {seed}"))
-
-
-def _one_year(grid: DemoGrid, year: int, seed: int) -> dict[str, np.ndarray]:
-    """``[day, cell]`` float32 of one year in ISIMIP units."""
-    climate = Climate(grid)
-    n_days = days_in_year(year)
-    first = _day_number(year)
-    day = np.arange(-RUN_IN, n_days)
-    absolute = (first + day)[:, None]
-    place = place_key(grid.lat, grid.lon)[None, :]
-    seasonal = _seasonal_normals(climate, day)
-    warm_mode, rain_mode = _modes(grid, absolute[:, 0], seed)
-
-    def unit(name: str) -> np.ndarray:
-        return uniform(seed, _STREAM[name], place, absolute)
-
-    def gauss(name: str) -> np.ndarray:
-        return normal(seed, _STREAM[name], place, absolute)
-
-    rain_mean = seasonal["rain"] * np.exp(_RAIN_MODE * rain_mode)
-    wet, amount = _rain(rain_mean, unit("wet"), unit("kind"), unit("amount"))
-    anomaly = _persistent(gauss("temperature")) * seasonal["spread"]
-    mean = (seasonal["temperature"] + anomaly + _TEMPERATURE_MODE * warm_mode
-            + WARMING * (year - 2000) - np.where(wet, 0.8, -0.3))
-    spread = seasonal["range"] * np.where(wet, 0.68, 1.0) * np.exp(0.15 * gauss("range"))
-    body = slice(RUN_IN, None)
-    mean, spread, wet, amount = mean[body], spread[body], wet[body], amount[body]
-    rainy = amount > 0.0
-    rsds = _radiation(grid, day[body] + 1, wet, amount, gauss("sky")[body])
-    dryness = 6.0 * np.exp(-rain_mean[body] / 1.2) + np.where(wet, 0.2, 1.6)
-    tasmin, tasmax = mean - 0.5 * spread, mean + 0.5 * spread
-    dew = tasmin - np.maximum(dryness + 0.8 * gauss("humidity")[body], 0.0)
-    hurs = 100.0 * _saturation(dew) / _saturation(mean)
-    wind = seasonal["wind"][body] * (-np.log(unit("wind")[body]) / 0.9) ** 0.45
-    out = {
-        "tasmin": tasmin + 273.15, "tasmax": tasmax + 273.15,
-        "pr": np.where(rainy, amount, 0.0) / 86400.0, "rsds": rsds,
-        "hurs": np.clip(hurs, 3.0, 100.0), "sfcwind": np.clip(wind, 0.3, 25.0),
-    }
-    return {n: v.astype(np.float32) for n, v in out.items()}
-
-
-def _day_number(year: int) -> int:
-    """Days from 1 January 1600 to 1 January of a year."""
-    y = year - 1
-    return 365 * (year - 1600) + (y // 4 - y // 100 + y // 400) - (1599 // 4 - 1599 // 100
-                                                                  + 1599 // 400)
-
-
-def _saturation(t: np.ndarray) -> np.ndarray:
-    return np.asarray(et.saturation_vapour_pressure(torch.from_numpy(t)).numpy())
-
-
-def _seasonal_normals(climate: Climate, day: np.ndarray) -> dict[str, np.ndarray]:
-    """Normals of each day, from every tenth day of the year by straight lines."""
-    knots = np.arange(-40.0, 380.0, 10.0)
-    at = [climate.normals(float(k)) for k in knots]
-    left = np.searchsorted(knots, day, side="right") - 1
-    weight = ((day - knots[left]) / 10.0)[:, None]
-    out = {}
-    for name in ("temperature", "rain", "spread", "range", "wind"):
-        values = np.stack([getattr(n, name) for n in at])
-        out[name] = values[left] * (1.0 - weight) + values[left + 1] * weight
-    return out
-
-
-def _modes(grid: DemoGrid, absolute: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Slow anomalies of temperature and rain, about standard normal, ``[day, cell]``.
-
-    Patterns of continental size whose amplitudes are drawn for every 91 days and change linearly
-    between; rain shares half of its variance with cool temperatures.
-    """
-    season = absolute / 91.0
-    left = np.floor(season).astype(int)
-    weight = season - left
-    first = int(left.min())
-    k = np.arange(int(left.max()) - first + 2)
-    fields = []
-    for which in (0, 1):
-        total = np.zeros((len(absolute), grid.n_cells))
-        for mode in range(_MODES):
-            stream = 100 + 10 * mode + which
-            pattern = noise_map(grid.lat, grid.lon, stream, waves=4, scale=5.0, seed=seed)
-            size = normal(seed, _STREAM["mode"], stream, first + k)
-            course = (size[left - first] * (1.0 - weight) + size[left - first + 1] * weight)
-            total += course[:, None] * pattern
-        fields.append(total * (1.6 / np.sqrt(_MODES)) * 1.2)
-    return fields[0], 0.75 * fields[1] - 0.5 * fields[0]
-
-
-def _persistent(noise: np.ndarray) -> np.ndarray:
-    """First-order autoregressive series of unit variance."""
-    out = np.empty_like(noise)
-    out[0] = noise[0]
-    fresh = np.sqrt(1.0 - PERSISTENCE**2)
-    for t in range(1, len(noise)):
-        out[t] = PERSISTENCE * out[t - 1] + fresh * noise[t]
-    return out
-
-
-def _rain(
-    mean: np.ndarray, u_wet: np.ndarray, u_kind: np.ndarray, u_amount: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Wet days by a Markov chain and amounts by mixed exponentials (Wilks 1999).
-
-    The share of wet days is P / (P + 4.5 mm); a third of the wet days is showery with small, the
-    rest with large amounts, such that the mean is P.
-    """
-    share = mean / (mean + 4.5)
-    after_dry = share * (1.0 - WET_PERSISTENCE)
-    after_wet = after_dry + WET_PERSISTENCE
-    wet = np.empty(mean.shape, dtype=bool)
-    wet[0] = u_wet[0] < share[0]
-    for t in range(1, len(mean)):
-        wet[t] = u_wet[t] < np.where(wet[t - 1], after_wet[t], after_dry[t])
-    small = u_kind < 1.0 / 3.0
-    scale = (mean + 4.5) * np.where(small, 0.25, 1.375)
-    return wet, np.where(wet, np.minimum(-np.log(u_amount) * scale, 250.0), 0.0)
-
-
-def _radiation(
-    grid: DemoGrid, day: np.ndarray, wet: np.ndarray, amount: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    """W m-2: extraterrestrial radiation times a transmissivity that is lower on wet days."""
-    phi = torch.from_numpy(np.deg2rad(grid.lat))
-    top = solar_geometry(torch.sin(phi), torch.cos(phi),
-                         torch.from_numpy(day.astype(float))[:, None]).extraterrestrial
-    cloud = np.where(wet, 0.41 - 0.004 * np.minimum(amount, 40.0), 0.63)
-    through = np.clip(cloud + 0.07 * noise, 0.12, 0.76) + 2e-5 * grid.elevation
-    return np.asarray(top.numpy() * through / 0.0864)
 
 
 def _coordinate(kind: str) -> dict[str, str]:
@@ -375,5 +225,42 @@ def write_demo_soil(
     return write_atomically(make_demo_soil(cells, seed=seed), path)
 
 
-__all__ = ["SEED", "STEP", "demo_grid", "make_demo_forcing", "make_demo_soil", "suitable_cells",
-           "write_demo", "write_demo_soil"]
+TRAINING_CELLS = 300
+"""Cells of the demonstration's weather for training."""
+
+TRAINING_YEARS = range(2000, 2017)
+"""Years of the weather for training; the first is the run-in of crops sown before New Year."""
+
+PROJECTION_YEARS = range(2015, 2017)
+"""Years of the weather for maps."""
+
+
+def make(directory: str | Path = "data/demo") -> dict[str, Path]:
+    """Write the demonstration data: weather and soil of training cells and of all land.
+
+    Files that are there already are kept.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where to.
+
+    Returns
+    -------
+    dict of str to Path
+        ``weather``, ``soil`` (`TRAINING_CELLS` cells, `TRAINING_YEARS`), ``globe_weather``,
+        ``globe_soil`` (all land, `PROJECTION_YEARS`).
+    """
+    directory = Path(directory)
+    cells = suitable_cells(TRAINING_CELLS)
+    paths = {name: directory / f"{name}.nc"
+             for name in ("weather", "soil", "globe_weather", "globe_soil")}
+    if not paths["weather"].exists():
+        write_demo(paths["weather"], TRAINING_YEARS, cells)
+    if not paths["soil"].exists():
+        write_demo_soil(paths["soil"], cells)
+    if not paths["globe_weather"].exists():
+        write_demo(paths["globe_weather"], PROJECTION_YEARS)
+    if not paths["globe_soil"].exists():
+        write_demo_soil(paths["globe_soil"])
+    return paths

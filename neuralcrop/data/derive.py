@@ -36,7 +36,8 @@ def physics(function: Callable[..., Tensor], *arguments: xr.DataArray) -> xr.Dat
 
 def wind_factor(height: float) -> float:
     """Wind at 10 m over wind at a height above grass; FAO-56, eq. 47, both ways."""
-    return float(et.WIND_10M_TO_2M ** -1 * 4.87 / np.log(67.8 * height - 5.42))
+    to_two_metres = 1.0 if height == 2.0 else 4.87 / np.log(67.8 * height - 5.42)
+    return float(to_two_metres / et.WIND_10M_TO_2M)
 
 
 class Notes:

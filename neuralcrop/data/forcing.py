@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
-from neuralcrop.data import checks, gaps, timeaxis
+from neuralcrop.data import gaps, plausibility, timeaxis
 from neuralcrop.data.co2 import CO2Input, co2_for_years
 from neuralcrop.data.derive import Notes, derive_missing
 from neuralcrop.data.disaggregate import Frequency
@@ -120,15 +120,7 @@ def prepare_forcing(
     if frequency == "day":
         daily, labels = _read_days(dataset, problems, notes, names, wind_height, time)
     else:
-        layout = period_layout(dataset, frequency, problems)
-        problems.raise_if_any()
-        assert layout is not None
-        standard = standardise(layout.dataset, problems, notes, names=names,
-                               wind_height=wind_height, period_days=layout.days)
-        problems.raise_if_any()
-        daily, labels = from_periods(standard.dataset, layout), standard.labels
-        daily = daily.sel(time=time) if time is not None else daily
-        notes.say(f"{frequency}ly data disaggregated to days, means and totals kept")
+        daily, labels = _read_periods(dataset, frequency, problems, notes, names, wind_height, time)
     if daily is None:
         problems.raise_if_any()
         raise AssertionError("a dataset without days must have a problem")
@@ -187,6 +179,22 @@ def _read_days(
     return (standard.dataset if usable else None), standard.labels
 
 
+def _read_periods(
+    dataset: xr.Dataset, frequency: Frequency, problems: Problems, notes: Notes,
+    names: Mapping[str, str] | None, wind_height: float | None, time: slice | None,
+) -> tuple[xr.Dataset, dict[str, str]]:
+    """Standard names and units, disaggregated from weeks or months to days."""
+    layout = period_layout(dataset, frequency, problems)
+    problems.raise_if_any()
+    assert layout is not None
+    standard = standardise(layout.dataset, problems, notes, names=names, wind_height=wind_height,
+                           period_days=layout.days)
+    problems.raise_if_any()
+    daily = from_periods(standard.dataset, layout)
+    notes.say(f"{frequency}ly data disaggregated to days, means and totals kept")
+    return (daily.sel(time=time) if time is not None else daily), standard.labels
+
+
 def _check_dims(dims: tuple[str, ...], problems: Problems) -> None:
     if len(dims) > 2:
         problems.add("dimensions", f"time and {', '.join(dims)}",
@@ -199,34 +207,32 @@ def _check_values(
     in_memory: bool, problems: Problems, notes: Notes,
 ) -> xr.Dataset:
     """Ranges, order of temperatures and gaps; clean noise, fill short gaps, mask empty cells."""
-    out = daily.copy()
-    for name in daily.data_vars:
-        if name != "co2" and "tasmin" in daily and daily[name].dims != daily["tasmin"].dims:
-            daily[name] = daily[name].broadcast_like(daily["tasmin"]).transpose(
-                *daily["tasmin"].dims).assign_attrs(daily[name].attrs)
-        if name != "co2":
-            cleaned = checks.remove_noise(str(name), daily[name])
-            out[name] = cleaned.assign_attrs(daily[name].attrs)
+    out = plausibility.clean(_same_dims(daily))
     if in_memory and "lat" in out.coords and len(dims) <= 2:
         places = Places.of(out, dims)
-        weather = [str(n) for n in out.data_vars if n != "co2"]
-        for name in weather:
-            checks.check_range(name, out[name], labels.get(name, name), places, problems)
-        checks.check_temperature_order({str(k): v for k, v in out.data_vars.items()}, places,
-                                       problems)
-        out = _check_gaps(out, weather, places, max_gap, problems, notes)
-    for name in out.data_vars:
-        if name != "co2" and "time" in out[name].dims:
+        plausibility.check_weather(out, labels, places, problems)
+        out = _check_gaps(out, places, max_gap, problems, notes)
+    for name in list(out.data_vars):
+        if name != "co2":
             out[name] = gaps.fill(str(name), out[name], max_gap)
     return out
 
 
+def _same_dims(daily: xr.Dataset) -> xr.Dataset:
+    """Variables without time or space (a constant pressure, say) spread over both."""
+    if "tasmin" not in daily:
+        return daily
+    like = daily["tasmin"]
+    return daily.assign({
+        name: v.broadcast_like(like).transpose(*like.dims).assign_attrs(v.attrs)
+        for name, v in daily.data_vars.items() if name != "co2" and v.dims != like.dims})
+
+
 def _check_gaps(
-    out: xr.Dataset, weather: Sequence[str], places: Places, max_gap: int, problems: Problems,
-    notes: Notes,
+    out: xr.Dataset, places: Places, max_gap: int, problems: Problems, notes: Notes
 ) -> xr.Dataset:
     """Tell ocean from gaps, mask the ocean, report long gaps and count what will be filled."""
-    timed = [n for n in weather if "time" in out[n].dims]
+    timed = [str(n) for n in out.data_vars if n != "co2"]
     empty = {n: out[n].isnull().all("time").broadcast_like(out[timed[0]].isel(time=0, drop=True))
              .transpose(*places.dims).values for n in timed}
     ocean = np.logical_and.reduce([*(empty[n] for n in timed if n in REQUIRED)] or [False])

@@ -76,15 +76,12 @@ def prepare_management(
     problems.raise_if_any()
     assert names is not None
     days = Days.of(prepared["time"])
-
-    def rule() -> np.ndarray:
-        return rule_sowing(prepared, cells, names, rules, problems)
-
-    sowing, first_year = _sowing(given.get("sowing", "rule"), cells, days, rule, problems)
+    sowing, first_year = _sowing(
+        given.get("sowing", "rule"), cells, days,
+        lambda: rule_sowing(prepared, cells, names, rules, problems), problems)
     harvest = _harvest(given.get("harvest", "maturity"), cells, days.calendar, problems)
-    water = _irrigation(given.get("irrigation", "none"), cells, days, problems)
+    threshold, target, dates = _irrigation(given.get("irrigation", "none"), cells, days, problems)
     problems.raise_if_any()
-    threshold, target, dates = water
 
     def real(array: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(np.array(array, dtype=float), dtype=dtype, device=device)
@@ -256,7 +253,8 @@ def _sowing_array(
         if "year" in value.coords:
             years = value["year"].values.astype(int)
             first = int(years.min())
-            value = value.reindex(year=np.arange(first, years.max() + 1)).ffill("year")
+            value = value.sortby("year").reindex(
+                year=np.arange(first, years.max() + 1), method="ffill")
         elif value.sizes["year"] != len(np.unique(days.year)):
             problems.add("management['sowing']", "dimension year without a coordinate",
                          "calendar years", "sowing.assign_coords(year=...)")
@@ -353,6 +351,16 @@ def _thresholds(value: Mapping[str, Any], cells: CellIndex, problems: Problems) 
     return out[0], out[1], {}
 
 
+def _day_indices(text: str, year: int | None, days: Days) -> np.ndarray:
+    """Days of the run that a date names; one without a year names a day in each."""
+    at = np.zeros(len(days.year), dtype=bool)
+    for y in np.unique(days.year) if year is None else [year]:
+        parsed = parse_date(text if year is not None else f"{y:04d}-{text}", days.calendar)
+        if parsed is not None:
+            at |= (days.year == y) & (days.day_of_year == parsed[1])
+    return np.flatnonzero(at)
+
+
 def _dated(
     dates: Any, amounts: Any, cells: CellIndex, days: Days, problems: Problems
 ) -> dict[int, np.ndarray]:
@@ -378,10 +386,7 @@ def _dated(
             continue
         if (np.asarray(water, dtype=float) < 0).any():
             problems.add(where, f"negative amount on {text}", "mm, at least 0", "")
-        at = days.day_of_year == parsed[1]
-        if parsed[0] is not None:
-            at &= days.year == parsed[0]
-        index = np.flatnonzero(at)
+        index = _day_indices(str(text), parsed[0], days)
         if not index.size:
             problems.add(where, f"{text} is not a day of the forcing", "days within it", "")
         for day in index:

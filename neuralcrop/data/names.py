@@ -123,6 +123,13 @@ def _by_standard_name(dataset: xr.Dataset, ours: str) -> list[str]:
     return out
 
 
+def some_names(dataset: xr.Dataset, most: int = 12) -> str:
+    """The variables of a dataset for a message, the first few of many."""
+    names = sorted(map(str, dataset.data_vars))
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "no variables"
+
+
 def find_coordinate(dataset: xr.Dataset, name: str) -> str | None:
     """The dataset's name of ``lat``, ``lon`` or ``elevation``, or None."""
     variables = [str(v) for v in dataset.variables]

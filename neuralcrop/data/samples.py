@@ -115,45 +115,64 @@ def training_tensors(
     sowing = sowing_table(data, climate)
     offset, length = _span(sowing, data, start_month_offset, n_days)
     year_shift, day = _calendar(start_doy, offset, length)
-    site_index, year_index = np.nonzero(np.isfinite(data.yields.values))
-    values = np.full((length, len(FORCING_NAMES), len(site_index)), np.nan, dtype=np.float32)
-    years = data.years[year_index]
-    for sites, days, block in blocks:
-        inside = np.flatnonzero(np.isin(site_index, sites))
-        _cut(values, inside, block, site_index[inside] - sites[0], years[inside], year_shift, day,
-             days)
-    complete = ~np.isnan(values).any(axis=(0, 1))
-    if not complete.any():
-        problem = Problem("weather", f"covers none of {len(years)} site-years",
-                          f"{length} days from {offset} months before the harvest year",
-                          "check the years of yields and weather")
-        raise InputError([problem], data.source)
-    if not complete.all():
-        log.warning("%s: %d of %d site-years lack weather and are left out", data.source,
-                    int((~complete).sum()), len(complete))
-    site_index, year_index, years = site_index[complete], year_index[complete], years[complete]
-    values = values[:, :, complete] if not complete.all() else values
+    site_index, year_index, values = _sample_values(data, blocks, year_shift, day)
     forcing = DailyForcing(
         torch.from_numpy(values).to(dtype=dtype, device=device or "cpu"),
         torch.as_tensor(day, device=device),
         torch.as_tensor(day, dtype=dtype, device=device),
         torch.as_tensor(year_shift + 1, device=device),
     )
-    index = torch.as_tensor(site_index, device=device)
-    layers = soil.soil_layers(_soil_of(data), data.cells)
-    per_site = soil.prepare_soil(_soil_of(data), data.cells, dtype=dtype)
-    season = np.round(np.nanmedian(sowing, axis=1)).astype(int)
-    covariates = stack_covariates(
-        climate_covariates(climate, season, normal_years), soil_covariates(layers, per_site), dtype)
+    per_site, site_covariates = _site_records(data, climate, sowing, normal_years, dtype)
     table = pd.DataFrame({
         "site": site_index, "label": [data.cells.places.name(s) for s in site_index],
-        "year": years, "lat": data.cells.lat[site_index], "lon": data.cells.lon[site_index]})
+        "year": data.years[year_index], "lat": data.cells.lat[site_index],
+        "lon": data.cells.lon[site_index]})
     return TrainingTensors(
-        forcing, per_site.cells(index.cpu()).to(device or "cpu"),
+        forcing, per_site.cells(torch.as_tensor(site_index)).to(device or "cpu"),
         torch.as_tensor(sowing[site_index, year_index], device=device),
         torch.as_tensor(data.yields.values[site_index, year_index], dtype=dtype, device=device),
-        index, table, covariates, int(np.argmax(year_shift == 0)),
+        torch.as_tensor(site_index, device=device), table, site_covariates,
+        int(np.argmax(year_shift == 0)),
     )
+
+
+def _sample_values(
+    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], year_shift: np.ndarray,
+    day: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Site and year index of every observed yield with weather, and ``[day, variable, sample]``."""
+    site_index, year_index = np.nonzero(np.isfinite(data.yields.values))
+    years = data.years[year_index]
+    values = np.full((len(day), len(FORCING_NAMES), len(site_index)), np.nan, dtype=np.float32)
+    for sites, days, block in blocks:
+        inside = np.flatnonzero(np.isin(site_index, sites))
+        part = np.full((*values.shape[:2], len(inside)), np.nan, dtype=np.float32)
+        _cut(part, block, site_index[inside] - sites[0], years[inside], year_shift, day, days)
+        values[:, :, inside] = part
+    complete = ~np.isnan(values).any(axis=(0, 1))
+    if not complete.any():
+        problem = Problem("weather", f"covers none of {len(years)} site-years",
+                          f"{len(day)} days from day {day[0]} of the "
+                          f"{'harvest year' if year_shift[0] == 0 else 'year before harvest'}",
+                          "check the years of yields and weather")
+        raise InputError([problem], data.source)
+    if complete.all():
+        return site_index, year_index, values
+    log.warning("%s: %d of %d site-years lack weather and are left out", data.source,
+                int((~complete).sum()), len(complete))
+    return site_index[complete], year_index[complete], values[:, :, complete]
+
+
+def _site_records(
+    data: YieldsData, climate: MonthlyClimate, sowing: np.ndarray,
+    normal_years: np.ndarray | list[int] | None, dtype: torch.dtype,
+) -> tuple[Site, Covariates]:
+    """Soil and covariates of every site."""
+    layers = soil.soil_layers(_soil_of(data), data.cells)
+    site = soil.site_record(layers, data.cells, dtype=dtype)
+    season = np.round(np.nanmedian(sowing, axis=1)).astype(int)
+    climate_part = climate_covariates(climate, season, normal_years)
+    return site, stack_covariates(climate_part, soil_covariates(layers, site), dtype)
 
 
 def covariates(
@@ -172,11 +191,7 @@ def covariates(
         Of the values.
     """
     climate, _ = _read_blocks(data, keep=False)
-    season = np.round(np.nanmedian(sowing_table(data, climate), axis=1)).astype(int)
-    site = soil.prepare_soil(_soil_of(data), data.cells, dtype=dtype)
-    layers = soil.soil_layers(_soil_of(data), data.cells)
-    return stack_covariates(climate_covariates(climate, season, normal_years),
-                            soil_covariates(layers, site), dtype)
+    return _site_records(data, climate, sowing_table(data, climate), normal_years, dtype)[1]
 
 
 def sowing_table(data: YieldsData, climate: MonthlyClimate) -> np.ndarray:
@@ -259,7 +274,7 @@ def _calendar(start_doy: int, offset: int, n_days: int) -> tuple[np.ndarray, np.
 
 
 def _cut(
-    values: np.ndarray, inside: np.ndarray, block: np.ndarray, site: np.ndarray, year: np.ndarray,
+    values: np.ndarray, block: np.ndarray, site: np.ndarray, year: np.ndarray,
     year_shift: np.ndarray, day: np.ndarray, days: Days,
 ) -> None:
     """Copy the days of each sample of a block; day 366 is never used."""
@@ -279,4 +294,4 @@ def _cut(
         if (rows < 0).any():
             continue
         pick = np.flatnonzero(year == y)
-        values[:, :, inside[pick]] = block[rows][:, :, site[pick]]
+        values[:, :, pick] = block[rows][:, :, site[pick]]

@@ -152,7 +152,24 @@ def prepare_soil(
     InputError
         With every problem found.
     """
-    values = soil_layers(soil, cells)
+    return site_record(soil_layers(soil, cells), cells, dtype=dtype, device=device)
+
+
+def site_record(
+    values: Mapping[str, np.ndarray], cells: CellIndex, *, dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> Site:
+    """The site record from soil on the model's layers.
+
+    Parameters
+    ----------
+    values : mapping of str to numpy.ndarray
+        From `soil_layers`.
+    cells : CellIndex
+        Cells of the run.
+    dtype, device
+        Of the tensors.
+    """
     texture = [torch.from_numpy(np.array(values[n], dtype="float64")) for n in ("sand", "clay")]
     matter = torch.from_numpy(
         np.clip(values["organic_carbon"] * OM_PER_OC, 0.0, _MAX_OM).astype("float64"))

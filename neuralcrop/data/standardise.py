@@ -68,7 +68,7 @@ def standardise(
                 f"variable {name}", "missing",
                 f"{REGISTRY[name].long_name} in {ACCEPTED[name]}",
                 f"add it, or say which variable it is: names={{'{name}': ...}}; the dataset has "
-                f"{', '.join(sorted(map(str, dataset.data_vars))) or 'no variables'}",
+                + naming.some_names(dataset),
             )
     out: dict[str, xr.DataArray] = {}
     for name, label in found.items():
@@ -82,7 +82,7 @@ def standardise(
         if name == "sfcwind":
             converted = _wind_at_10m(converted, label, wind_height, notes)
         out[name] = converted.drop_vars([c for c in converted.coords if c not in dataset.dims])
-    result = xr.Dataset(out)
+    result = xr.Dataset(out, attrs=dataset.attrs)
     return Standard(_with_coordinates(dataset, result, problems, notes), found)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import DailyForcing
 from neuralcrop.core.variables import FORCING_NAMES
-from neuralcrop.data import checks
+from neuralcrop.data import plausibility
 from neuralcrop.data.errors import Problems
 from neuralcrop.data.places import Places
 from neuralcrop.data.standardise import REQUIRED
@@ -200,10 +200,10 @@ def _check_chunk(chunk: xr.Dataset, cells: CellIndex) -> None:
     """Ranges, order of temperatures and gaps of a chunk of a dataset not checked as a whole."""
     first, last = (date_text(chunk["time"].values[k]) for k in (0, -1))
     problems = Problems(f"forcing {first} to {last}")
+    plausibility.check_weather(chunk, {}, cells.places, problems)
     for name in FORCING_NAMES:
         if name == "co2":
             continue
-        checks.check_range(name, chunk[name], name, cells.places, problems)
         values = chunk[name].transpose("time", *cells.dims).values.reshape(len(chunk["time"]), -1)
         gaps = np.argwhere(np.isnan(values[:, cells.position]))
         if len(gaps):
@@ -214,6 +214,4 @@ def _check_chunk(chunk: xr.Dataset, cells: CellIndex) -> None:
                 f"missing, and {len(gaps) - 1} more values", "values on every day",
                 "fill the data, or choose years without gaps (time=slice(...))",
             )
-    checks.check_temperature_order({str(k): v for k, v in chunk.data_vars.items()},
-                                   cells.places, problems)
     problems.raise_if_any()

@@ -61,7 +61,7 @@ def day_numbers(time: xr.DataArray) -> np.ndarray:
     """``[time]`` days since a fixed date of the calendar, with the time of day as a fraction."""
     values = time.values
     if values.dtype.kind == "M":
-        return values.astype("datetime64[s]").astype(np.int64) / 86400.0
+        return values.astype("datetime64[us]").astype(np.int64) / 86400e6
     numbers = cftime.date2num(values, "seconds since 0001-01-01", calendar=values[0].calendar)
     return np.asarray(numbers, dtype=float) / 86400.0
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from neuralcrop.data import checks, gaps, timeaxis, units
+from neuralcrop.data import gaps, plausibility, timeaxis, units
 from neuralcrop.data.co2 import CO2Input
 from neuralcrop.data.derive import Notes
 from neuralcrop.data.disaggregate import Frequency
 from neuralcrop.data.errors import Problems
 from neuralcrop.data.files import describe, open_files
 from neuralcrop.data.forcing import complete
-from neuralcrop.data.names import find_coordinate, find_time
+from neuralcrop.data.names import find_coordinate, find_time, some_names
 from neuralcrop.data.periods import PeriodLayout, from_periods, period_layout
 from neuralcrop.data.places import Places
 from neuralcrop.data.standardise import REQUIRED, standardise
@@ -93,15 +93,11 @@ class YieldsData:
             daily = from_periods(weather, self.layout)
         else:
             daily = weather.transpose("time", ...).load()
+        daily = plausibility.clean(daily)
         problems = Problems(self.source)
-        places = Places.of(daily, ("site",))
-        for name in [str(n) for n in daily.data_vars if n != "co2"]:
-            attrs = daily[name].attrs
-            daily[name] = checks.remove_noise(name, daily[name]).assign_attrs(attrs)
-            checks.check_range(name, daily[name], name, places, problems)
-            daily[name] = gaps.fill(name, daily[name])
-        checks.check_temperature_order({str(k): v for k, v in daily.data_vars.items()}, places,
-                                       problems)
+        plausibility.check_weather(daily, {}, Places.of(daily, ("site",)), problems)
+        for name in [n for n in daily.data_vars if n != "co2"]:
+            daily[name] = gaps.fill(str(name), daily[name])
         problems.raise_if_any()
         return complete(daily, self.notes, self.co2)
 
@@ -153,34 +149,36 @@ def open_yields(
     dataset, observed = _one_site_dim(dataset, observed)
     weather_set = dataset if weather is None else _other_weather(weather, dataset, problems)
     problems.raise_if_any()
-    frequency: Frequency = next(
-        (f for f in ("week", "month") if f in weather_set.dims and "year" in weather_set.dims),
-        "day")  # type: ignore[assignment]
     notes = Notes()
-    layout = None
-    if frequency != "day":
-        known = weather_set["year"].values.astype(int)
-        weather_set = weather_set.reindex(year=np.arange(known.min(), known.max() + 1))
-        layout = period_layout(weather_set, frequency, problems)
-        weather_set = layout.dataset if layout is not None else weather_set
-    else:
-        weather_set = _daily_axis(weather_set, problems)
+    weather_set, layout, frequency = _time_layout(weather_set, problems)
     standard = standardise(weather_set, problems, notes, names=names,
-                           period_days=layout.days if layout is not None else 1.0)
+                           period_days=layout.days if layout is not None else 1.0).dataset
     time_dim = "period" if layout is not None else "time"
     for name in REQUIRED:
-        if name in standard.dataset and "site" not in standard.dataset[name].dims:
-            problems.add(f"variable {name}", f"dimensions {standard.dataset[name].dims}",
+        if name in standard and "site" not in standard[name].dims:
+            problems.add(f"variable {name}", f"dimensions {standard[name].dims}",
                          f"the sites and {time_dim}", "")
     sowing = _sowing(dataset, base, problems)
     problems.raise_if_any()
-    positioned = standard.dataset
-    places = Places.of(positioned, ("site",))
+    places = Places.of(standard, ("site",))
     cells = CellIndex(places, np.arange(observed.sizes["site"]), {
-        str(k): c for k, c in positioned.coords.items() if set(c.dims) <= {"site"}})
-    keep = [n for n in positioned.data_vars if time_dim in positioned[n].dims]
-    return YieldsData(crop, observed, positioned[keep], frequency, layout, dataset, sowing, cells,
+        str(k): c for k, c in standard.coords.items() if set(c.dims) <= {"site"}})
+    keep = [n for n in standard.data_vars if time_dim in standard[n].dims]
+    return YieldsData(crop, observed, standard[keep], frequency, layout, dataset, sowing, cells,
                       source, co2, notes)
+
+
+def _time_layout(
+    weather: xr.Dataset, problems: Problems
+) -> tuple[xr.Dataset, PeriodLayout | None, Frequency]:
+    """Weather on one checked time dimension: ``period`` with its layout, or ``time``."""
+    for frequency in ("week", "month"):
+        if {"year", frequency} <= set(weather.dims):
+            known = weather["year"].values.astype(int)
+            weather = weather.reindex(year=np.arange(known.min(), known.max() + 1))
+            layout = period_layout(weather, frequency, problems)
+            return (weather if layout is None else layout.dataset), layout, frequency
+    return _daily_axis(weather, problems), None, "day"
 
 
 def _yields(dataset: xr.Dataset, crop: str, problems: Problems) -> xr.DataArray | None:
@@ -192,7 +190,7 @@ def _yields(dataset: xr.Dataset, crop: str, problems: Problems) -> xr.DataArray 
     if name is None:
         problems.add("yields", f"no variable {' or '.join(candidates)}",
                      "yields in t ha-1 dry matter", "rename the variable; the file has "
-                     f"{', '.join(sorted(map(str, dataset.data_vars)))}")
+                     + some_names(dataset))
         return None
     variable = dataset[name]
     if "year" not in variable.dims or "year" not in dataset.coords:
@@ -253,26 +251,30 @@ def _other_weather(
         lon = sites[own["lon"]].values.astype(float)
         grid_lat = other[where["lat"]].values.astype(float)
         grid_lon = other[where["lon"]].values.astype(float)
-        row = np.abs(lat[:, None] - grid_lon.dtype.type(0) - grid_lat[None, :]).argmin(axis=1)
+        row = np.abs(lat[:, None] - grid_lat[None, :]).argmin(axis=1)
         turn = np.abs((lon[:, None] - grid_lon[None, :] + 180.0) % 360.0 - 180.0)
         picked = other.isel({where["lat"]: xr.DataArray(row, dims="site"),
                              where["lon"]: xr.DataArray(turn.argmin(axis=1), dims="site")})
         log.info("weather read at the grid points nearest to the sites")
         picked = picked.drop_vars([where["lat"], where["lon"]], errors="ignore")
         return picked.assign_coords(lat=("site", lat), lon=("site", lon))
-    known = ("time", "year", "week", "month")
-    space = [str(d) for d in other.dims if d not in known and other.sizes[d] == sites.sizes["site"]]
+    space = [str(d) for d in other.dims if d not in ("time", "year", "week", "month")]
+    space = [d for d in space if any(d in other[v].dims and other[v].ndim > 1 for v in other)]
     if len(space) != 1:
         problems.add("weather", f"dimensions {dict(other.sizes)}",
                      f"the {sites.sizes['site']} sites of the yields, or a lat-lon grid", "")
         return other
-    if space[0] != "site":
-        other = other.rename({space[0]: "site"})
+    other = other.rename({space[0]: "site"}) if space[0] != "site" else other
     if "site" in other.coords and "site" in sites.coords:
-        if set(other["site"].values) >= set(sites["site"].values):
-            other = other.sel(site=sites["site"])
-        else:
-            problems.add("weather", "its sites are not those of the yields", "the same names", "")
+        missing = sorted(set(sites["site"].values.tolist()) - set(other["site"].values.tolist()))
+        if missing:
+            problems.add("weather", f"no site {missing[0]} and {len(missing) - 1} more",
+                         "every site of the yields", "")
+            return other
+        other = other.sel(site=sites["site"])
+    elif other.sizes["site"] != sites.sizes["site"]:
+        problems.add("weather", f"{other.sizes['site']} sites", f"{sites.sizes['site']} as the "
+                     "yields", f"give both the coordinate of the dimension {space[0]}")
     for name in ("lat", "lon"):
         if where[name] is None and own[name] is not None:
             other = other.assign_coords({name: ("site", sites[own[name]].values)})

@@ -110,9 +110,36 @@ def _suspicion(name: str, values: np.ndarray, high: float, given: str) -> tuple[
     return None
 
 
-def check_temperature_order(
-    dataset: Mapping[str, xr.DataArray], places: Places, problems: Problems
+def clean(daily: xr.Dataset) -> xr.Dataset:
+    """All variables without packing noise (see `remove_noise`)."""
+    return daily.assign({
+        name: remove_noise(str(name), variable).assign_attrs(variable.attrs)
+        for name, variable in daily.data_vars.items() if name != "co2"
+    })
+
+
+def check_weather(
+    daily: xr.Dataset, labels: Mapping[str, str], places: Places, problems: Problems
 ) -> None:
+    """Check the range of every variable and the order of temperatures.
+
+    Parameters
+    ----------
+    daily : xarray.Dataset
+        Canonical names and units, in memory.
+    labels : mapping of str to str
+        The user's name of each variable.
+    places : Places
+        Names of the cells.
+    problems : Problems
+        Receives the findings.
+    """
+    for name in (str(n) for n in daily.data_vars if n != "co2"):
+        check_range(name, daily[name], labels.get(name, name), places, problems)
+    check_temperature_order(daily, places, problems)
+
+
+def check_temperature_order(dataset: xr.Dataset, places: Places, problems: Problems) -> None:
     """Refuse days whose minimum temperature is above the maximum."""
     if "tasmin" not in dataset or "tasmax" not in dataset:
         return
