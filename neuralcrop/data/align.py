@@ -80,9 +80,10 @@ def _from_dataarray(
                      "rename the dimension or give one value")
         return None
     for dim in space:
-        value = _reorder(value, dim, cells, name, problems)
-        if value is None:
+        ordered = _reorder(value, dim, cells, name, problems)
+        if ordered is None:
             return None
+        value = ordered
     values = value.transpose(*extra, *cells.dims).values.reshape(*lead, -1)
     return np.asarray(values[..., cells.position])
 

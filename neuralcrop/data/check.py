@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -100,9 +101,8 @@ def _yields_problems(dataset: xr.Dataset) -> list[Problem]:
             continue
         found += [p for p in _problems(data.check) if p not in found]
         if soil_variables(data.soil):
-            cells = data.cells
-            found += [p for p in _problems(lambda c=cells, d=data: soil_layers(d.soil, c))
-                      if p not in found]
+            check = partial(soil_layers, data.soil, data.cells)
+            found += [p for p in _problems(check) if p not in found]
     return found
 
 

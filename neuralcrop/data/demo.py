@@ -192,7 +192,7 @@ def suitable_cells(n: int | None = None, *, min_lat: float = -90.0, max_lat: flo
     warm = np.stack([m.temperature for m in months]) > 14.0
     rain = np.stack([m.rain for m in months])
     good = warm & (rain > 1.0) & (rain < 9.0)
-    season = sum(np.roll(good, -k, axis=0) for k in range(3)) == 3
+    season = good & np.roll(good, -1, axis=0) & np.roll(good, -2, axis=0)
     fits = season.any(axis=0) & (grid.lat >= min_lat) & (grid.lat <= max_lat)
     order = uniform(SEED, 300, place_key(grid.lat, grid.lon))
     chosen = np.flatnonzero(fits)[np.argsort(order[fits])]

@@ -129,5 +129,6 @@ def _longwave(out: xr.Dataset) -> xr.DataArray:
 
     angle = np.deg2rad(latitude.astype(float))
     weather = [out[n].reset_coords(drop=True) for n in ("tasmin", "tasmax", "tas", "vap", "rsds")]
-    position = (np.sin(angle).astype(dtype), np.cos(angle).astype(dtype), day, elevation)
+    sine, cosine = (xr.apply_ufunc(f, angle).astype(dtype) for f in (np.sin, np.cos))
+    position = [sine, cosine, day, elevation]
     return physics(downwelling, *weather, *position).assign_coords(out["tasmin"].coords)

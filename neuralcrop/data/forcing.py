@@ -72,6 +72,8 @@ def open_forcing(
         dataset, source = paths, "forcing dataset"
     else:
         dataset, source = open_files(paths, chunks), describe(paths)
+        if chunks is None and _size(dataset) > MAX_VALUES_IN_MEMORY:
+            dataset = open_files(paths, _time_chunks(dataset))
     return prepare_forcing(
         dataset, names=names, co2=co2, frequency=frequency, max_gap=max_gap, time=time,
         wind_height=wind_height, lazy=chunks is not None, source=source,
@@ -127,7 +129,7 @@ def prepare_forcing(
     daily, dims = spatial_dims(daily, ("time",))
     _check_dims(dims, problems)
     daily = daily.transpose("time", ...)
-    in_memory = not lazy and sum(v.size for v in daily.data_vars.values()) <= MAX_VALUES_IN_MEMORY
+    in_memory = not lazy and _size(daily) <= MAX_VALUES_IN_MEMORY
     if in_memory:
         daily = daily.load()
     daily = _check_values(daily, dims, labels, max_gap, in_memory, problems, notes)
@@ -135,8 +137,29 @@ def prepare_forcing(
     return complete(daily, notes, co2, checked=in_memory, max_gap=max_gap)
 
 
+def _time_chunks(dataset: xr.Dataset) -> Mapping[str, int] | str:
+    """Chunks of at least a month with about 30 million values a variable."""
+    axis = find_time(dataset)
+    if axis is None:
+        return "auto"
+    largest = max((v.size for v in dataset.data_vars.values() if axis in v.dims), default=0)
+    return {axis: max(31, int(30e6 * dataset.sizes[axis] / max(largest, 1)))}
+
+
+def _size(dataset: xr.Dataset) -> int:
+    """Number of values of all variables."""
+    return sum(v.size for v in dataset.data_vars.values())
+
+
 def _again(dataset: xr.Dataset, co2: CO2Input, time: slice | None) -> xr.Dataset:
     """A prepared dataset, with other CO2 or fewer days when asked."""
+    problems = Problems("prepared forcing")
+    for name in FORCING_NAMES:
+        if name not in dataset:
+            problems.add(f"variable {name}", "missing from a dataset marked as prepared",
+                         "all canonical variables",
+                         f"remove the attribute '{PREPARED}' to have it prepared again")
+    problems.raise_if_any()
     if time is not None:
         dataset = dataset.sel(time=time)
     if co2 is not None:
@@ -235,8 +258,9 @@ def _check_gaps(
     timed = [str(n) for n in out.data_vars if n != "co2"]
     empty = {n: out[n].isnull().all("time").broadcast_like(out[timed[0]].isel(time=0, drop=True))
              .transpose(*places.dims).values for n in timed}
-    ocean = np.logical_and.reduce([*(empty[n] for n in timed if n in REQUIRED)] or [False])
-    land = ~np.asarray(ocean).reshape(places.shape)
+    ocean = np.logical_and.reduce([empty[n] for n in timed if n in REQUIRED] or [
+        np.zeros(places.shape, dtype=bool)])
+    land = ~np.asarray(ocean)
     if not land.any():
         problems.add("all variables", "no values at all", "at least one cell with data", "")
     for name in timed:

@@ -109,7 +109,7 @@ def _from_time(
     year, month = time.dt.year.values, time.dt.month.values
     step = np.diff(timeaxis.day_numbers(time))
     if frequency == "month":
-        steady = np.all(np.diff(year * 12 + month) == 1)
+        steady = bool(np.all(np.diff(year * 12 + month) == 1))
         lengths = np.array([period_lengths("month", int(y), calendar)[m - 1]
                             for y, m in zip(year, month, strict=True)])
         first, number = _month_start(time.values[0]), month

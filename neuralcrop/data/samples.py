@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,7 @@ class TrainingTensors:
 
 def training_tensors(
     data: YieldsData, start_doy: int = 1, n_days: int | None = None, *,
-    start_month_offset: int | None = None, normal_years: np.ndarray | list[int] | None = None,
+    start_month_offset: int | None = None, normal_years: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
 ) -> TrainingTensors:
     """Every observed (site, year) as one cell of a run.
@@ -149,7 +150,7 @@ def _sample_values(
         part = np.full((*values.shape[:2], len(inside)), np.nan, dtype=np.float32)
         _cut(part, block, site_index[inside] - sites[0], years[inside], year_shift, day, days)
         values[:, :, inside] = part
-    complete = ~np.isnan(values).any(axis=(0, 1))
+    complete = np.asarray(~np.isnan(values).any(axis=(0, 1)))
     if not complete.any():
         problem = Problem("weather", f"covers none of {len(years)} site-years",
                           f"{len(day)} days from day {day[0]} of the "
@@ -165,7 +166,7 @@ def _sample_values(
 
 def _site_records(
     data: YieldsData, climate: MonthlyClimate, sowing: np.ndarray,
-    normal_years: np.ndarray | list[int] | None, dtype: torch.dtype,
+    normal_years: Sequence[int] | None, dtype: torch.dtype,
 ) -> tuple[Site, Covariates]:
     """Soil and covariates of every site."""
     layers = soil.soil_layers(_soil_of(data), data.cells)
@@ -176,7 +177,7 @@ def _site_records(
 
 
 def covariates(
-    data: YieldsData, normal_years: np.ndarray | list[int] | None = None,
+    data: YieldsData, normal_years: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Covariates:
     """Static covariates of the sites: climate normals of stated years, and soil.

@@ -314,11 +314,10 @@ def _onto_layers(
 def _check(values: Mapping[str, np.ndarray], cells: CellIndex, problems: Problems) -> None:
     """Refuse impossible soils, naming the first cell."""
     def refuse(bad: np.ndarray, where: str, what: str, expected: str, remedy: str) -> None:
-        bad = bad.reshape(-1, cells.n_cells).any(axis=0)
-        if bad.any():
-            cell = int(np.flatnonzero(bad)[0])
-            problems.add(f"soil {where}, {cells.name(cell)}",
-                         f"{what} in {int(bad.sum())} cells", expected, remedy)
+        wrong = np.flatnonzero(bad.reshape(-1, cells.n_cells).any(axis=0))
+        if wrong.size:
+            problems.add(f"soil {where}, {cells.name(int(wrong[0]))}",
+                         f"{what} in {wrong.size} cells", expected, remedy)
 
     ranges = {"sand": (0, 1), "clay": (0, 1), "organic_carbon": (0, 60), "ph": (2, 11),
               "soil_depth": _DEPTH_RANGE, "theta_wp": (0.001, 0.9), "theta_fc": (0.005, 0.95),

@@ -132,11 +132,12 @@ def _with_coordinates(
         if theirs != name and theirs in dataset.dims:
             result = result.rename({theirs: name}) if theirs in result.dims else result
             coordinate = coordinate.rename({theirs: name})
-        coordinate = coordinate.variable
-        if coordinate.ndim and not set(coordinate.dims) <= set(result.dims):
-            spare = [d for d in coordinate.dims if d not in result.dims]
-            coordinate = coordinate.isel(dict.fromkeys(spare, 0))
-        result = result.assign_coords({name: coordinate})
+        spare = [d for d in coordinate.dims if d not in result.dims]
+        variable = coordinate.variable.isel(dict.fromkeys(spare, 0))
+        if name == "elevation" and variable.dtype.kind == "f" and bool(variable.isnull().any()):
+            notes.say("missing elevations: sea level")
+            variable = variable.fillna(0.0)
+        result = result.assign_coords({name: variable})
         _check_coordinate(name, result[name], problems)
     return result
 

@@ -48,8 +48,8 @@ class Days:
     @property
     def solar_day(self) -> np.ndarray:
         """``[time]`` day of the solar year (see `core.calendar.solar_day`)."""
-        return np.asarray(solar_day(self.day_of_year.astype(float), 2000, self.calendar)
-                          if self.calendar == "360_day" else self.day_of_year, dtype=float)
+        return np.array([solar_day(float(d), int(y), self.calendar)
+                         for d, y in zip(self.day_of_year, self.year, strict=True)])
 
 
 def calendar_of(time: xr.DataArray) -> CalendarName:
