@@ -234,9 +234,9 @@ class CropModel(nn.Module):
         fluxes, clocks = self._day(
             STATE.view(x), _weather(weather), solar_day,
             self.table.layout.view(p), place, h)
+        v = FLUXES.stack(fluxes).clamp_min(0.0)
         if x.dtype is torch.float32:
-            fluxes = {name: floor_to(v, QUANTUM) for name, v in fluxes.items()}
-        v = FLUXES.stack(fluxes)
+            v = floor_to(v, QUANTUM)
         return STOICHIOMETRY.rates(v, clocks), v
 
     def _day(
@@ -281,13 +281,13 @@ class CropModel(nn.Module):
         gpp = grow.growing * parts.photosynthesis.assimilate(
             p, leaves, light, demand.opening, w["co2"])
         maintenance = parts.respiration(
-            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], w["tas"])
+            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, w["tas"])
         growth = parts.allocation(
             p, stage, grow.growing, x["reserve_carbon"], maintenance,
             parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
         ageing, lost = parts.leaves.losses(
-            p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], demand.opening, grow.growing,
-            growth.deficit, features, h)
+            p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
+            grow.growing, growth.deficit, features, h)
         stem_loss, root_loss = parts.organs(
             p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
 

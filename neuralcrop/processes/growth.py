@@ -19,6 +19,9 @@ STAGE_NODES = 11
 STAGE_SPACING = 0.2
 """Distance of the nodes."""
 
+SNOW_SHELTER = 25.0
+"""Snow that keeps a share 1/e of the frost from plants, mm: 0.1 m of 250 kg m-3."""
+
 DYING_STAGE = 1.5
 """Development stage after which stems and roots die (Supit et al. 1994)."""
 
@@ -36,8 +39,13 @@ class Growth(NamedTuple):
 
 
 class Respiration(Process):
-    """Maintenance respiration per organ with a Q10 response (Supit et al. 1994; Penning de Vries
-    et al. 1989)."""
+    """Maintenance respiration per organ with a Q10 response.
+
+    Leaves down the canopy hold less nitrogen and respire less, by the profile of their capacity.
+
+    Sources: Supit et al. (1994); Penning de Vries et al. (1989); De Pury and Farquhar (1997)
+    doi:10.1111/j.1365-3040.1997.00094.x for the profile.
+    """
 
     specs = (
         ParameterSpec("maintenance_leaf", "d-1", "leaf maintenance at 25 degC, carbon per carbon"),
@@ -49,10 +57,13 @@ class Respiration(Process):
     )
 
     def forward(
-        self, p: Parameters, leaf: Tensor, stem: Tensor, root: Tensor, storage: Tensor, tas: Tensor
+        self, p: Parameters, leaf: Tensor, stem: Tensor, root: Tensor, storage: Tensor,
+        lai: Tensor, tas: Tensor,
     ) -> Tensor:
         """Demand of maintenance, g m-2 d-1, for organ carbon in g m-2, ``[cell]``."""
-        at_25 = (p["maintenance_leaf"] * leaf + p["maintenance_stem"] * stem
+        depth = p["nitrogen_extinction"] * lai + 1e-3
+        profile = -torch.expm1(-depth) / depth
+        at_25 = (p["maintenance_leaf"] * profile * leaf + p["maintenance_stem"] * stem
                  + p["maintenance_root"] * root + p["maintenance_storage"] * storage)
         return at_25 * respiration.q10(tas, p["respiration_q10"], 25.0)
 
@@ -150,7 +161,7 @@ class LeafDynamics(Process):
 
     def losses(
         self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
-        opening: Tensor, growing: Tensor, deficit: Tensor, features: Features | None, h: float,
+        snow_water: Tensor, opening: Tensor, growing: Tensor, deficit: Tensor, features: Features | None, h: float,
     ) -> tuple[Tensor, Tensor]:
         """Flux to the next age class and early loss, each ``[class, cell]``, g m-2 d-1.
 
@@ -160,8 +171,8 @@ class LeafDynamics(Process):
             Parameters.
         boxes : Tensor
             Leaf carbon by age, ``[class, cell]``.
-        lai, tas, tasmin, opening, growing, deficit : Tensor
-            Leaf area index, temperatures, relative conductance, share of the day with growth,
+        lai, tas, tasmin, snow_water, opening, growing, deficit : Tensor
+            Leaf area index, temperatures, snow (mm), relative conductance, share of the day with growth,
             unpaid maintenance (g m-2 d-1), ``[cell]``.
         features : Features or None
             For a neural closure.
@@ -171,10 +182,11 @@ class LeafDynamics(Process):
         age = leaf_area.ageing_rate(tas, p["leaf_base_temperature"], p["leaf_life_span"])
         age = growing * self.senescence(age, features) * boxes.shape[0]
         leaf = boxes.sum(dim=0)
+        sheltered = tasmin * torch.exp(-snow_water / SNOW_SHELTER)
         early = growing * (
             leaf_area.self_shading_loss(lai, p["extinction"])
             + p["drought_leaf_loss"] * (1.0 - opening)
-            + p["frost_leaf_loss"] * damage.frost_damage_rate(tasmin, p["frost_temperature"], 0.5)
+            + p["frost_leaf_loss"] * damage.frost_damage_rate(sheltered, p["frost_temperature"], 0.5)
             + safe_div(deficit, leaf + 1e-3)
         )
         total = limit_demand(boxes, boxes * (age + early), h)
