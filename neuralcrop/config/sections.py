@@ -149,10 +149,12 @@ class ScenarioMember(Section):
     """Added to the temperatures, K."""
     pr: NonNegativeFloat = 1.0
     """Factor on precipitation."""
-    co2: PositiveFloat | None = None
-    """CO2, ppm; null for that of the forcing."""
+    co2: PositiveFloat | str | None = None
+    """CO2 in ppm, or a CSV file of year and ppm; null for that of the forcing."""
     path: str | list[str] | None = None
-    """Other forcing files in place of ``forcing.path``."""
+    """Other forcing files in place of ``forcing.path``, of the same places."""
+    years: Years | None = None
+    """Years to read of ``path``; null for ``forcing.years``."""
 
 
 class ScenarioConfig(Section):
@@ -160,6 +162,8 @@ class ScenarioConfig(Section):
 
     baseline: str
     """Member against which changes are given."""
+    sowing: Literal["baseline", "own"]
+    """Sowing days in all climates: those of the baseline, or each climate's own by the rule."""
     members: list[ScenarioMember] = Field(min_length=1)
     """The climates."""
 

@@ -51,9 +51,28 @@ def season_dataset(
     season = xr.DataArray(
         np.arange(1, n_seasons + 1, dtype=np.int32), dims="season",
         attrs={"long_name": "number of the harvest of a cell", "units": "1"})
-    out = _empty(cells, attrs).assign_coords(season=season)
+    return record_dataset(records, season, cells, attrs)
+
+
+def record_dataset(
+    records: Mapping[str, np.ndarray], index: xr.DataArray, cells: CellIndex,
+    attrs: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Records of harvests along any index, such as the season or the year.
+
+    Parameters
+    ----------
+    records : mapping of str to numpy.ndarray
+        ``[index, cell]`` by registry name, NaN for none.
+    index : xarray.DataArray
+        Coordinate of one dimension, which gives the dimension its name.
+    cells, attrs
+        See `season_dataset`.
+    """
+    dim = str(index.dims[0])
+    out = _empty(cells, attrs).assign_coords({dim: index})
     for name, values in records.items():
-        variable = cells.unstack(values, ("season",), name=name)
+        variable = cells.unstack(values, (dim,), name=name)
         out[name] = as_flags(variable) if name == "harvest_reason" else variable.assign_attrs(
             REGISTRY[name].attributes())
     return describe_places(out)

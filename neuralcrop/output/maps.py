@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -12,7 +12,7 @@ from neuralcrop.output.write import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import BoundaryNorm
+    from matplotlib.colors import BoundaryNorm, Colormap
     from matplotlib.figure import Figure
 
 SEQUENTIAL, DIVERGING = "viridis", "BrBG"
@@ -26,7 +26,7 @@ _WIDTH = 8.0
 
 def draw_map(
     values: xr.DataArray, path: str | Path, title: str, units: str, diverging: bool = False,
-    land: xr.DataArray | None = None,
+    limits: tuple[float, float] | None = None, land: xr.DataArray | None = None,
 ) -> Path:
     """Draw one map, complete or not at all.
 
@@ -38,9 +38,11 @@ def draw_map(
     path : str or Path
         PNG file.
     title, units : str
-        Texts of the figure.
+        Texts of the figure; the title may have several lines.
     diverging : bool
         Colours that part at zero, for changes.
+    limits : tuple of float, optional
+        Ends of the colour scale; by default those of the values, less two percent.
     land : xarray.DataArray, optional
         Where there is land, of the same shape; by default where there are values. Land without
         values is grey.
@@ -62,18 +64,20 @@ def draw_map(
     for name in ("lat", "lon"):
         if name not in values.coords or not np.isfinite(values[name].values).all():
             raise ValueError(f"{title}: a map needs the coordinate {name}")
+    style = {"norm": _norm(values.values, diverging, limits),
+             "cmap": DIVERGING if diverging else SEQUENTIAL}
     if {"lat", "lon"} == set(values.dims):
-        figure = _grid_map(values, values.notnull() if land is None else land, diverging, units)
+        figure = _grid_map(values, values.notnull() if land is None else land, style, units)
     else:
-        figure = _point_map(values, diverging, units)
-    figure.axes[0].set_title(title, loc="left", fontsize=11)
+        figure = _point_map(values, style, units)
+    figure.axes[0].set_title(title, loc="left", fontsize=10, linespacing=1.4)
     with atomic_path(path) as part:
         figure.savefig(part, format="png", dpi=150)
     return Path(path)
 
 
 def _grid_map(
-    values: xr.DataArray, land: xr.DataArray, diverging: bool, units: str
+    values: xr.DataArray, land: xr.DataArray, style: dict[str, Any], units: str
 ) -> Figure:
     values, land = _in_order(values), _in_order(land.astype(bool))
     rows, columns = _covered(land.values, 0), _covered(land.values, 1)
@@ -82,14 +86,13 @@ def _grid_map(
     figure, axes = _figure((x[0], x[-1]), (y[0], y[-1]))
     grey = np.where(land.values, 1.0, np.nan)
     axes.pcolormesh(x, y, grey, cmap=_single(_NO_DATA), rasterized=True)
-    colours = axes.pcolormesh(x, y, values.values, cmap=DIVERGING if diverging else SEQUENTIAL,
-                              norm=_norm(values.values, diverging), rasterized=True)
+    colours = axes.pcolormesh(x, y, values.values, rasterized=True, **style)
     _outline(axes, x, y, land.values)
     _colour_bar(figure, axes, colours, units)
     return figure
 
 
-def _point_map(values: xr.DataArray, diverging: bool, units: str) -> Figure:
+def _point_map(values: xr.DataArray, style: dict[str, Any], units: str) -> Figure:
     flat = np.atleast_1d(values.values).ravel()
     lat = np.atleast_1d(values["lat"].values).ravel()
     lon = (np.atleast_1d(values["lon"].values).ravel() + 180.0) % 360.0 - 180.0
@@ -98,8 +101,7 @@ def _point_map(values: xr.DataArray, diverging: bool, units: str) -> Figure:
     size = float(np.clip(4000.0 / max(known.sum(), 1), 6.0, 90.0))
     axes.scatter(lon[~known], lat[~known], s=size / 2, c=_NO_DATA)
     colours = axes.scatter(
-        lon[known], lat[known], c=flat[known], s=size, edgecolors=_COAST, linewidths=0.3,
-        cmap=DIVERGING if diverging else SEQUENTIAL, norm=_norm(flat, diverging))
+        lon[known], lat[known], c=flat[known], s=size, edgecolors=_COAST, linewidths=0.3, **style)
     _colour_bar(figure, axes, colours, units)
     return figure
 
@@ -154,13 +156,15 @@ def _degrees(value: float, negative: str, positive: str) -> str:
     return f"{abs(value):g}°{side}"
 
 
-def _norm(values: np.ndarray, diverging: bool) -> BoundaryNorm:
-    """Steps of round numbers; the outermost two percent share the last colours."""
+def _norm(
+    values: np.ndarray, diverging: bool, limits: tuple[float, float] | None
+) -> BoundaryNorm:
+    """Steps of round numbers; what lies beyond has the last colours."""
     from matplotlib.colors import BoundaryNorm
     from matplotlib.ticker import MaxNLocator
 
     known = values[np.isfinite(values)]
-    low, high = np.percentile(known, [2.0, 98.0])
+    low, high = limits or np.percentile(known, [2.0, 98.0])
     if diverging:
         high = max(abs(low), abs(high), 1e-6)
         low = -high
@@ -168,20 +172,22 @@ def _norm(values: np.ndarray, diverging: bool) -> BoundaryNorm:
         low = 0.0
     high = high if high > low else low + 1.0
     steps = MaxNLocator(_N_COLOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    below, above = known.min() < steps[0], known.max() > steps[-1]
-    extend = {(False, False): "neither", (True, False): "min", (False, True): "max"}.get(
-        (bool(below), bool(above)), "both")
+    below, above = bool(known.min() < steps[0]), bool(known.max() > steps[-1])
+    extend: Literal["neither", "min", "max", "both"] = "neither"
+    if below or above:
+        extend = "both" if below and above else "min" if below else "max"
     return BoundaryNorm(steps, 256, extend=extend)
 
 
 def _colour_bar(figure: Figure, axes: Axes, colours: object, units: str) -> None:
     bar = figure.colorbar(colours, ax=axes, shrink=0.8, pad=0.015, aspect=24)  # type: ignore[arg-type]
     bar.set_label(units, fontsize=9)
+    bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=8, length=0)
     bar.outline.set_linewidth(0.4)  # type: ignore[operator]
 
 
-def _single(colour: str) -> object:
+def _single(colour: str) -> Colormap:
     from matplotlib.colors import ListedColormap
 
     return ListedColormap([colour])
