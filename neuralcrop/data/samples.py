@@ -35,7 +35,7 @@ from neuralcrop.data.yields import YieldsData
 log = logging.getLogger("neuralcrop.data")
 
 _SITES_PER_BLOCK = 128
-_LATE_SOWING = 213
+LATE_SOWING = 213
 """Day of year (1 August) from which a sowing belongs to the next year's harvest."""
 
 
@@ -112,18 +112,51 @@ def training_tensors(
     InputError
         If no site-year has weather, or values are out of range.
     """
-    climate, blocks = _read_blocks(data)
+    climate, blocks = read_blocks(data)
     sowing = sowing_table(data, climate)
     offset, length = _span(sowing, data, start_month_offset, n_days)
-    year_shift, day = _calendar(start_doy, offset, length)
-    site_index, year_index, values = _sample_values(data, blocks, year_shift, day)
+    records = site_records(data, climate, sowing, normal_years, dtype)
+    return assemble(data, blocks, sowing, np.isfinite(data.yields.values),
+                    window_days(start_doy, offset, length), records, dtype, device)
+
+
+Window = tuple[np.ndarray, np.ndarray]
+"""Year relative to the harvest year and day of the year, of every day of a run."""
+
+
+def assemble(
+    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], sowing: np.ndarray,
+    chosen: np.ndarray, window: Window, records: tuple[Site, Covariates],
+    dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
+) -> TrainingTensors:
+    """Chosen site-years as the cells of one run.
+
+    Parameters
+    ----------
+    data : YieldsData
+        From `open_yields`.
+    blocks
+        From `read_blocks`.
+    sowing : numpy.ndarray
+        ``[site, year]`` day of year.
+    chosen : numpy.ndarray
+        ``[site, year]`` whether the run has it.
+    window
+        From `window_days`.
+    records
+        From `site_records`.
+    dtype, device
+        Of the tensors.
+    """
+    year_shift, day = window
+    site_index, year_index, values = _sample_values(data, blocks, chosen, year_shift, day)
     forcing = DailyForcing(
         torch.from_numpy(values).to(dtype=dtype, device=device or "cpu"),
         torch.as_tensor(day, device=device),
         torch.as_tensor(day, dtype=dtype, device=device),
         torch.as_tensor(year_shift + 1, device=device),
     )
-    per_site, site_covariates = _site_records(data, climate, sowing, normal_years, dtype)
+    per_site, site_covariates = records
     table = pd.DataFrame({
         "site": site_index, "label": [data.cells.places.name(s) for s in site_index],
         "year": data.years[year_index], "lat": data.cells.lat[site_index],
@@ -138,11 +171,11 @@ def training_tensors(
 
 
 def _sample_values(
-    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], year_shift: np.ndarray,
-    day: np.ndarray,
+    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], chosen: np.ndarray,
+    year_shift: np.ndarray, day: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Site and year index of every observed yield with weather, and ``[day, variable, sample]``."""
-    site_index, year_index = np.nonzero(np.isfinite(data.yields.values))
+    """Site and year index of every chosen one with weather, and ``[day, variable, sample]``."""
+    site_index, year_index = np.nonzero(chosen)
     years = data.years[year_index]
     values = np.full((len(day), len(FORCING_NAMES), len(site_index)), np.nan, dtype=np.float32)
     for sites, days, block in blocks:
@@ -164,7 +197,7 @@ def _sample_values(
     return site_index[complete], year_index[complete], values[:, :, complete]
 
 
-def _site_records(
+def site_records(
     data: YieldsData, climate: MonthlyClimate, sowing: np.ndarray,
     normal_years: Sequence[int] | None, dtype: torch.dtype,
 ) -> tuple[Site, Covariates]:
@@ -191,8 +224,8 @@ def covariates(
     dtype : torch.dtype
         Of the values.
     """
-    climate, _ = _read_blocks(data, keep=False)
-    return _site_records(data, climate, sowing_table(data, climate), normal_years, dtype)[1]
+    climate, _ = read_blocks(data, keep=False)
+    return site_records(data, climate, sowing_table(data, climate), normal_years, dtype)[1]
 
 
 def sowing_table(data: YieldsData, climate: MonthlyClimate) -> np.ndarray:
@@ -226,7 +259,7 @@ def _soil_of(data: YieldsData) -> xr.Dataset | None:
     return data.soil if soil.soil_variables(data.soil) else None
 
 
-def _read_blocks(
+def read_blocks(
     data: YieldsData, keep: bool = True
 ) -> tuple[MonthlyClimate, list[tuple[np.ndarray, Days, np.ndarray]]]:
     """Monthly climate of all sites, and the daily values ``[time, variable, site]`` by block."""
@@ -251,12 +284,12 @@ def _span(
 ) -> tuple[int, int]:
     """Start of the run in months from the harvest year, and its length."""
     used = sowing[np.isfinite(data.yields.values)]
-    late = float(np.mean(used >= _LATE_SOWING)) if used.size else 0.0
+    late = float(np.mean(used >= LATE_SOWING)) if used.size else 0.0
     mixed = 0.02 < late < 0.98
     if offset is None:
         offset = 0
         if late > 0.02:
-            earliest = int(used[used >= _LATE_SOWING].min())
+            earliest = int(used[used >= LATE_SOWING].min())
             month = int(np.searchsorted(MONTH_START, earliest, side="right")) - 1
             offset = month - 1 - 12
             log.info("sowing after 1 August: the run begins %d months before the harvest year",
@@ -266,7 +299,7 @@ def _span(
     return offset, n_days
 
 
-def _calendar(start_doy: int, offset: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
+def window_days(start_doy: int, offset: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
     """Year relative to the harvest year and day of a 365-day year of every day of the run."""
     shift, month = divmod(offset, 12)
     first = shift * 365 + int(MONTH_START[month]) - 1 + start_doy - 1
