@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.colors import BoundaryNorm, Colormap
     from matplotlib.figure import Figure
 
-SEQUENTIAL, DIVERGING = "viridis", "BrBG"
-"""Colour maps that colour-blind people can read; brown is loss."""
+SEQUENTIAL, DIVERGING = "YlGnBu", "BrBG"
+"""Colour maps that colour-blind people can read; nothing is pale, loss is brown."""
 
 _SEA, _NO_DATA, _COAST = "#eef1f4", "#d9d9d6", "#5b6168"
 _N_COLOURS = 10

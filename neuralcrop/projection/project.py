@@ -23,6 +23,7 @@ from neuralcrop.projection.figures import draw_maps
 from neuralcrop.projection.scenarios import changed_forcing, describe_change
 from neuralcrop.projection.summary import print_summary, summarise, write_summary
 from neuralcrop.projection.years import add_changes, by_year, harvest_lag
+from neuralcrop.simulation.integrate import Stepper
 from neuralcrop.simulation.progress import cell_day_progress
 from neuralcrop.simulation.simulate import PreparedRun, configured_inputs, prepare_run
 
@@ -103,8 +104,12 @@ class Projection:
             else:
                 expand(member.path)
         first = _baseline_first(config)[0]
-        self._base = self._prepare(self._forcing(first))
-        self._inputs["model"] = self._base.model
+        base = self._prepare(self._forcing(first))
+        # compiling pays sooner for all climates together
+        compiled = base.compute.compiles(
+            base.cells.n_cells, base.forcing.sizes["time"] * len(config.scenario.members))
+        self._base = replace(base, stepper=Stepper(base.model, base.stepper.solver, compiled))
+        self._inputs["model"] = base.model
         self._lag: np.ndarray | None = None
         self._baseline: xr.Dataset | None = None
 

@@ -72,7 +72,7 @@ def describe_change(member: ScenarioMember) -> str:
     if member.tas:
         parts.append(f"{member.tas:+g} K")
     if member.pr != 1.0:
-        parts.append(f"{100.0 * member.pr:g} % of the precipitation")
+        parts.append(f"{100.0 * (member.pr - 1.0):+g} % precipitation")
     if member.co2 is not None:
         ppm = f"{member.co2:g} ppm" if isinstance(member.co2, float) else f"as in {member.co2}"
         parts.append(f"CO2 {ppm}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from neuralcrop.output.write import atomic_path
+from neuralcrop.projection.years import SMALL_YIELD
 
 BANDS = ((60, 90), (30, 60), (0, 30), (-30, 0), (-90, -30))
 """Latitude bands, degrees north; a band holds its southern bound."""
@@ -29,7 +31,7 @@ class Row:
     yield_t_ha : float
         Mean yield over area and years, t ha-1 dry matter.
     change_t_ha, change_percent : float
-        Against the baseline; NaN percent where the baseline yields nothing.
+        Against the baseline; NaN percent where the baseline yields next to nothing.
     """
 
     scenario: str
@@ -67,7 +69,7 @@ def _rows(name: str, dataset: xr.Dataset) -> list[Row]:
         if chosen.any():
             mean, base = (float(np.average(v.values[chosen], weights=weight[chosen]))
                           for v in (value, usual))
-            percent = 100.0 * (mean - base) / base if base > 0.0 else float("nan")
+            percent = 100.0 * (mean - base) / base if base >= SMALL_YIELD else float("nan")
             rows.append(Row(name, region, int(chosen.sum()), mean, mean - base, percent))
     return rows
 
@@ -85,7 +87,7 @@ def write_summary(rows: Sequence[Row], path: str | Path) -> Path:
 
 
 def print_summary(rows: Sequence[Row], changes: Mapping[str, str]) -> None:
-    """Print a table: climates down, change by latitude band across.
+    """Print a table: climates down, latitude bands across.
 
     Parameters
     ----------
@@ -99,20 +101,21 @@ def print_summary(rows: Sequence[Row], changes: Mapping[str, str]) -> None:
     from rich.table import Table
 
     regions = list(dict.fromkeys(row.region for row in rows if row.region != "all"))
-    table = Table("climate", "what changes", box=box.SIMPLE_HEAD, caption_justify="left",
-                  caption="change of the mean yield against the baseline")
-    for title in ("yield t/ha", "change t/ha", "change", *regions):
-        table.add_column(title, justify="right")
+    table = Table("climate", "what changes", box=box.SIMPLE_HEAD,
+                  title="Mean yield, and its change by latitude, t/ha dry matter")
+    for title in ("yield", "change", "%", *regions):
+        table.add_column(title, justify="right", no_wrap=True)
     for name, text in changes.items():
         own = {row.region: row for row in rows if row.scenario == name}
         if not own:
             table.add_row(name, text, "no harvest")
             continue
-        cells = [f"{own['all'].yield_t_ha:.2f}", f"{own['all'].change_t_ha:+.2f}"]
-        for region in ("all", *regions):
-            cells.append(f"{own[region].change_percent:+.1f} %" if region in own else "")
-        table.add_row(name, text, *cells)
-    Console().print(table)
+        whole = own["all"]
+        table.add_row(
+            name, text, f"{whole.yield_t_ha:.2f}", f"{whole.change_t_ha:+.2f}",
+            f"{whole.change_percent:+.1f}",
+            *(f"{own[r].change_t_ha:+.2f}" if r in own else "" for r in regions))
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 def _band(south: int, north: int) -> str:

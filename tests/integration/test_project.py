@@ -88,7 +88,7 @@ def test_file_holds_yields_and_their_change(projected: Path) -> None:
 
 def test_file_says_where_it_comes_from(projected: Path) -> None:
     attrs = read(projected, "hot").attrs
-    assert attrs["scenario_change"] == "+3 K, 80 % of the precipitation"
+    assert attrs["scenario_change"] == "+3 K, -20 % precipitation"
     assert attrs["scenario_baseline"] == "now"
     assert "synthetic" in attrs["forcing_source"]
     assert attrs["parameter_table"]

@@ -105,7 +105,7 @@ def test_impossible_co2_is_refused(prepared: xr.Dataset) -> None:
 
 def test_describe_change() -> None:
     member = ScenarioMember(name="x", tas=-1.5, pr=0.85, co2=650)
-    assert describe_change(member) == "-1.5 K, 85 % of the precipitation, CO2 650 ppm"
+    assert describe_change(member) == "-1.5 K, -15 % precipitation, CO2 650 ppm"
     assert describe_change(ScenarioMember(name="x")) == "no change"
 
 
