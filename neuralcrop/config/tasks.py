@@ -114,6 +114,8 @@ class BenchConfig(Task):
     """Timed repeats; the median counts."""
     gradient: bool
     """Whether to time the backward pass, too."""
+    globe: bool
+    """Whether to run a year of the half-degree globe for its time and memory."""
     output: str
     """JSON file to write."""
 

@@ -142,10 +142,18 @@ def limit_demand(stock: Tensor, demand: Tensor, h: float) -> Tensor:
     return stock * (-torch.expm1(-h * safe_div(demand, stock))) / h
 
 
-QUANTUM = 2.0**-12
-"""In single precision fluxes are floored to multiples of this (g or kg m-2 d-1). Stocks are then
-multiples too and every daily sum is exact below 4096 g or kg m-2: balances close to the last bit,
-at a cost of 0.1 mg per flux and day, and no stock can be overdrawn by rounding."""
+_QUANTA = {torch.float32: 2.0**-12, torch.float64: 2.0**-40}
+
+
+def whole(x: Tensor) -> Tensor:
+    """Floor amounts to whole quanta, so that balances are exact sums; the slope is taken as 1.
+
+    A quantum is 2^-12 (0.24 mg or g m-2, 0.24 um of water) in single and 2^-40 in double
+    precision. Stocks and fluxes in whole quanta add and subtract without rounding below 4096 and
+    8192 kg or g m-2: water and carbon close to the last bit, and rounding overdraws no stock.
+    """
+    quantum = _QUANTA.get(x.dtype)
+    return x if quantum is None else floor_to(x, quantum)
 
 
 def floor_to(x: Tensor, quantum: float) -> Tensor:

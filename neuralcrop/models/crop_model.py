@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from neuralcrop.closures.base import Closure, Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Site
-from neuralcrop.core.numerics import QUANTUM, floor_to
+from neuralcrop.core.numerics import whole
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models.global_ import FLUXES, STATE, STOICHIOMETRY
@@ -234,9 +234,7 @@ class CropModel(nn.Module):
         fluxes, clocks = self._day(
             STATE.view(x), _weather(weather), solar_day,
             self.table.layout.view(p), place, h)
-        v = FLUXES.stack(fluxes).clamp_min(0.0)
-        if x.dtype is torch.float32:
-            v = floor_to(v, QUANTUM)
+        v = whole(FLUXES.stack(fluxes).clamp_min(0.0))
         return STOICHIOMETRY.rates(v, clocks), v
 
     def _day(

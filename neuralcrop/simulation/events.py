@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS
 from neuralcrop.core.ledger import Ledger
-from neuralcrop.core.numerics import QUANTUM, floor_to
+from neuralcrop.core.numerics import whole
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import HARVEST_REASONS
@@ -197,8 +197,8 @@ def _sow(
         s[name] = torch.where(fresh, 0.0, s[name])
     stored = s["soil_water"].sum(dim=0) + s["snow_water"]
     b["start_water"] = torch.where(fresh, stored, b["start_water"])
-    seed = torch.where(sow, _whole(p["seed_carbon"]), 0.0)
-    to_root = _whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
+    seed = torch.where(sow, whole(p["seed_carbon"]), 0.0)
+    to_root = whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
     s["seed_carbon"] = s["seed_carbon"] - seed
     s["root_carbon"] = s["root_carbon"] + to_root
     leaf = s["leaf_carbon"]
@@ -225,12 +225,12 @@ def _irrigate(
     growing = (s["development_stage"] < MATURE - 1e-6) & (b["active"] > 0.5)
     asked = dry * (orders.irrigation_threshold > 0.0) * growing
     layers = []
-    left = _whole(orders.irrigation)
+    left = whole(orders.irrigation)
     for k, (bottom, thickness) in enumerate(
             zip(SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS, strict=True)):
         reached = ((s["root_depth"] - (bottom - thickness)) / thickness).clamp(0.0, 1.0)
-        refill = _whole(asked * reached * (wanted[k] - water[k]).clamp_min(0.0))
-        room = _whole((column.saturation[k] - water[k] - refill).clamp_min(0.0))
+        refill = whole(asked * reached * (wanted[k] - water[k]).clamp_min(0.0))
+        room = whole((column.saturation[k] - water[k] - refill).clamp_min(0.0))
         taken = torch.minimum(left, room)
         left = left - taken
         layers.append(refill + taken)
@@ -239,7 +239,3 @@ def _irrigate(
     s["runoff_water"] = s["runoff_water"] + left
     s["irrigated_water"] = s["irrigated_water"] - added.sum(dim=0) - left
 
-
-def _whole(amount: Tensor) -> Tensor:
-    """Amount in whole quanta in single precision, so that balances stay exact."""
-    return floor_to(amount, QUANTUM) if amount.dtype is torch.float32 else amount

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from neuralcrop.core.forcing import DailyForcing, Management, Site
-from neuralcrop.core.numerics import QUANTUM, floor_to
+from neuralcrop.core.numerics import whole
 from neuralcrop.models.crop_model import CropModel, Place, mean_first_month
 from neuralcrop.models.global_ import STATE
 from neuralcrop.simulation.events import (
@@ -152,7 +152,7 @@ class Stepper:
         values = {
             name: zero if size == 1 else zero.expand(size, n) for name, size in STATE.sizes.items()
         }
-        values["soil_water"] = floor_to(water, QUANTUM)
+        values["soil_water"] = whole(water)
         values["development_stage"] = zero + MATURE
         values["growth_temperature"] = mean_first_month(forcing)
         season = start_season(n, dtype, device)

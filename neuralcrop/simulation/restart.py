@@ -19,6 +19,14 @@ class RestartError(ValueError):
     """A restart file is broken or belongs to another run."""
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
 def save_restart(path: str | Path, state: RunState, fingerprint: str) -> None:
     """Write a restart file, whole or not at all.
 
