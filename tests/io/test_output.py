@@ -189,7 +189,7 @@ def test_failure_keeps_the_old_file(
 
     monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
     with pytest.raises(OSError, match=r"a\.nc: cannot be written, the disk is full: it needs up "
-                                      r"to 8\d\.\d kB, .* free; free some space, or write elsewhere"):
+                                      r"to 8\d\.\d kB, .* free; free some space, or write else"):
         write_dataset(daily, path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.nc"]
