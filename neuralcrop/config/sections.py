@@ -244,10 +244,10 @@ class DataConfig(Section):
     """Our name of a weather variable to the file's, where it is not recognised."""
     co2: PositiveFloat | str | None
     """CO2 in ppm, or a CSV file of year and ppm; null for what the data hold, or the record."""
-    start_doy: DayOfYear
-    """Day on which the simulation of a season starts."""
+    start_doy: DayOfYear | None
+    """Day of the harvest year on which all runs start; null: 30 days before sowing, in groups."""
     n_days: PositiveInt | None
-    """Days simulated for a season; null for what the sowing days ask for."""
+    """Days simulated for a season; null for what the sowing days and the crop ask for."""
     train_years: Years
     """Years to learn from."""
     validate_years: Years
@@ -298,11 +298,15 @@ class TrainerConfig(Section):
     """Optimisation."""
 
     max_epochs: PositiveInt
-    """Most passes over the training data."""
+    """Most passes over the training data for the hybrid."""
+    tuned_epochs: PositiveInt
+    """Most passes for the tuned constants, from which the hybrid starts."""
     learning_rate: PositiveFloat
-    """Step of AdamW."""
+    """Step of AdamW for networks."""
+    constants_learning_rate: PositiveFloat
+    """Step of AdamW for tuned constants and the technology trend."""
     weight_decay: NonNegativeFloat
-    """Weight decay of AdamW."""
+    """Weight decay of AdamW for networks."""
     batch_cells: PositiveInt
     """Cell seasons in a step."""
     gradient_clip_val: PositiveFloat | None
@@ -310,12 +314,15 @@ class TrainerConfig(Section):
     limit_batches: PositiveInt | None
     """Learn only from the first so many batches, for debugging; null for all."""
     resume: str | None
-    """Checkpoint or run directory to go on from."""
+    """Run directory (or a checkpoint in it) to go on from."""
 
 
 class CallbacksConfig(Section):
     """What happens around the epochs."""
 
+    keep: Literal["best", "last"]
+    """Weights that are kept: best on the validation years, or the last, so that those years
+    choose nothing."""
     patience: PositiveInt | None
     """Epochs without progress before training stops; null for never."""
     min_delta: NonNegativeFloat

@@ -97,6 +97,8 @@ class EvaluateConfig(Task):
     """Years to score; null for all."""
     output: str
     """JSON file to write."""
+    predictions: str | None
+    """NetCDF file of observed and predicted yields to write; null for none."""
 
 
 class BenchConfig(Task):

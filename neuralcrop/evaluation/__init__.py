@@ -1,0 +1,1 @@
+"""Scoring: metrics, baselines and reports."""

@@ -1,0 +1,64 @@
+"""Predictions without a crop model, which any model has to beat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+SMALLEST_TREND = 8
+"""Training years of a site from which it gets a trend of its own."""
+
+NEIGHBOURS = 5
+"""Sites whose mean stands in for one that training has not seen."""
+
+
+def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
+    r"""Mean and linear trend over years of each site, from the training years.
+
+    A site with too few training years takes the trend of all sites; an unseen one the mean of its
+    nearest `NEIGHBOURS` sites (of all, where positions are unknown) and the trend of all.
+
+    Parameters
+    ----------
+    train : pandas.DataFrame
+        Samples with ``site``, ``year``, ``lat``, ``lon``, ``observed``.
+    target : pandas.DataFrame
+        Samples with the same columns but ``observed``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Predictions for the target, t ha-1, never negative.
+    """
+    middle = train["year"].mean()
+    overall = _slope(train.assign(site=0)).iloc[0]
+    years = train.groupby("site")["year"].agg(["mean", "nunique"])
+    slope = _slope(train).where(years["nunique"] >= SMALLEST_TREND, overall).fillna(overall)
+    # level of each site in the middle of the training years
+    level = train.groupby("site")["observed"].mean() + slope * (middle - years["mean"])
+    where = train.groupby("site")[["lat", "lon"]].first()
+    known = target["site"].isin(level.index).to_numpy()
+    levels = np.where(known, target["site"].map(level), np.nan).astype(float)
+    slopes = np.where(known, target["site"].map(slope), overall).astype(float)
+    unseen = target.loc[~known].drop_duplicates("site")
+    near = {site: _nearby(lat, lon, where, level) for site, lat, lon in zip(
+        unseen["site"], unseen["lat"], unseen["lon"], strict=True)}
+    levels[~known] = target.loc[~known, "site"].map(near).astype(float)
+    return np.maximum(levels + slopes * (target["year"].to_numpy() - middle), 0.0)
+
+
+def _slope(train: pd.DataFrame) -> pd.Series:
+    """Least-squares slope over years of each site; NaN where there is one year only."""
+    by_site = train.groupby("site")
+    years = train["year"] - by_site["year"].transform("mean")
+    spread = (years**2).groupby(train["site"]).sum()
+    return (years * train["observed"]).groupby(train["site"]).sum() / spread.where(spread > 0.0)
+
+
+def _nearby(lat: float, lon: float, where: pd.DataFrame, level: pd.Series) -> float:
+    """Mean level of the nearest sites."""
+    east = (where["lon"] - lon + 180.0) % 360.0 - 180.0
+    distance = (where["lat"] - lat) ** 2 + (east * np.cos(np.deg2rad(lat))) ** 2
+    if distance.isna().any():
+        return float(level.mean())
+    return float(level[distance.nsmallest(NEIGHBOURS).index].mean())

@@ -1,0 +1,208 @@
+"""``neuralcrop evaluate``: score a training run on any file of the yields schema."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+
+from neuralcrop.config import EvaluateConfig
+from neuralcrop.config.sections import ManagementConfig
+from neuralcrop.data.errors import InputError, Problem
+from neuralcrop.data.files import open_files
+from neuralcrop.data.names import find_time
+from neuralcrop.data.seasons import Seasons, load_seasons
+from neuralcrop.data.yields import YieldsData, open_yields
+from neuralcrop.evaluation.metrics import scores, scores_by_year
+from neuralcrop.evaluation.report import to_json
+from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
+from neuralcrop.output.write import write_dataset
+from neuralcrop.simulation.integrate import Solver
+from neuralcrop.simulation.restart import write_text
+from neuralcrop.simulation.simulate import Compute
+from neuralcrop.training.rollout import Rollout
+from neuralcrop.training.setup import compute_of, longest_season, orders_of
+from neuralcrop.training.technology import Technology
+from neuralcrop.training.train import predict
+
+log = logging.getLogger("neuralcrop.evaluation")
+
+FEW_YEARS = 10
+"""Training years that the dataset's weather must share for its normals to be of those years."""
+
+
+def run(config: EvaluateConfig) -> dict[str, Any]:
+    """Score a run on a dataset and write the scores; returns them.
+
+    Raises
+    ------
+    ModelError
+        If the run has no model, or one of another version.
+    InputError
+        With every problem of the dataset.
+    """
+    record = describe_run(config.run)
+    table = predict_dataset(
+        config.run, config.dataset, weather=config.weather, years=config.years,
+        compute=compute_of(config), record=record)
+    result: dict[str, Any] = {
+        **scores(table), "by_year": scores_by_year(table), "units": "t ha-1 dry matter",
+        "crop": record["crop"], "variant": record.get("variant"), "run": str(config.run),
+        "dataset": str(config.dataset), "sites": int(table["site"].nunique()),
+        "years": [int(table["year"].min()), int(table["year"].max())],
+        "technology": record["technology"]}
+    write_text(Path(config.output), to_json(result))
+    if config.predictions is not None:
+        write_dataset(predictions_dataset(table, record), config.predictions)
+    log.info("%s on %s: RMSE %.3f t/ha, bias %+.3f, r %.3f, n %d; wrote %s", config.run,
+             config.dataset, result["rmse"], result["bias"], result["r"], result["n"],
+             config.output)
+    return result
+
+
+def describe_run(run: str | Path) -> dict[str, Any]:
+    """What a run says of its model: crop, technology trend, data.
+
+    Raises
+    ------
+    ModelError
+        If it is not the directory of a finished training run.
+    """
+    path = Path(run) / DESCRIPTION
+    load_model(run)  # says what is wrong with the directory
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    missing = [key for key in ("crop", "technology", "data") if key not in record]
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(missing)}: not written by neuralcrop train")
+    return record
+
+
+def predict_dataset(
+    run: str | Path, dataset: str | Path | xr.Dataset, *,
+    weather: str | Sequence[str] | None = None, years: tuple[int, int] | None = None,
+    compute: Compute | None = None, record: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Observed and predicted yields of every site-year of a dataset.
+
+    Parameters
+    ----------
+    run : path
+        Directory of a training run.
+    dataset : path or Dataset
+        Of the yields schema.
+    weather : path(s), optional
+        Its weather; by default in the dataset, or else that of the run.
+    years : tuple of int, optional
+        First and last year; all by default.
+    compute : Compute, optional
+        Where and how to calculate.
+    record : mapping, optional
+        From `describe_run`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``.
+    """
+    record = record or describe_run(run)
+    kept, compute = record["data"], compute or Compute()
+    model = load_model(run)
+    if compute.threads:
+        torch.set_num_threads(compute.threads)
+    compute = replace(compute, block_cells=kept["block_cells"])
+    yields = _open(dataset, weather, record)
+    if years is not None:
+        yields = _some_years(yields, years)
+    seasons = _seasons(yields, record, compute.torch_dtype())
+    if model.covariate_names:
+        seasons.choose_covariates(model.covariate_names)
+    model.choose_pathways(torch.zeros(1, dtype=torch.long))
+    device = compute.torch_device()
+    days = max(g.forcing.n_days for g in seasons.groups)
+    rollout = Rollout(model.to(device), Solver(**kept["solver"]),
+                      compute.compiles(len(seasons), days))
+    technology = Technology.from_description(record["technology"]).to(device)
+    predicted, unharvested = predict(
+        rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
+        technology, device)
+    if unharvested:
+        log.warning("%d of %d crops were not harvested within the run; what stood in the field "
+                    "counts", unharvested, len(seasons))
+    columns = ["site", "label", "year", "lat", "lon", "observed"]
+    return seasons.table[columns].assign(predicted=predicted)
+
+
+def predictions_dataset(table: pd.DataFrame, record: Mapping[str, Any]) -> xr.Dataset:
+    """Observed and predicted yields over site and year."""
+    wide = table.set_index(["site", "year"])[["observed", "predicted"]].to_xarray()
+    places = table.drop_duplicates("site").set_index("site").sort_index()
+    out = wide.assign_coords({n: ("site", places[n].to_numpy()) for n in ("lat", "lon", "label")})
+    for name in ("observed", "predicted"):
+        out[name].attrs = {"units": "t ha-1", "long_name": f"{name} yield, dry matter"}
+    out["lat"].attrs = {"units": "degrees_north", "standard_name": "latitude"}
+    out["lon"].attrs = {"units": "degrees_east", "standard_name": "longitude"}
+    return out.assign_attrs(
+        title=f"Predicted yields of {record['crop']}", Conventions="CF-1.11",
+        source=f"neuralcrop {record.get('neuralcrop', '')}, {record.get('variant', '')}")
+
+
+def _open(
+    dataset: str | Path | xr.Dataset, weather: str | Sequence[str] | None,
+    record: Mapping[str, Any],
+) -> YieldsData:
+    kept = record["data"]
+    opened = dataset if isinstance(dataset, xr.Dataset) else open_files(dataset)
+    if weather is None and not has_weather(opened):
+        weather = kept["weather"]
+        log.info("weather of the run: %s", weather)
+    path = dataset if isinstance(dataset, xr.Dataset) else str(dataset)
+    return open_yields(path, record["crop"], weather, names=kept["names"], co2=kept["co2"])
+
+
+def has_weather(dataset: xr.Dataset) -> bool:
+    """Whether a dataset has a time axis for weather."""
+    periods = any({"year", step} <= set(dataset.dims) for step in ("week", "month"))
+    return periods or find_time(dataset) is not None
+
+
+def _some_years(yields: YieldsData, years: tuple[int, int]) -> YieldsData:
+    known = yields.years
+    inside = (known >= years[0]) & (known <= years[1])
+    if not inside.any():
+        raise InputError([Problem("years", f"no yields in {years[0]}-{years[1]}",
+                                  f"some of {known.min()}-{known.max()}", "")], yields.source)
+    return replace(yields, yields=yields.yields.where(inside[None, :]))
+
+
+def _seasons(yields: YieldsData, record: Mapping[str, Any], dtype: torch.dtype) -> Seasons:
+    """Samples with the windows of the run, or windows of their own where those do not fit."""
+    kept = record["data"]
+    days = longest_season(record["crop"], record["spec"]["values"])
+    orders = orders_of(ManagementConfig(**kept["management"]))
+    first, last = kept["train_years"]
+    wanted = range(first, last + 1)
+    shared = np.isin(weather_years(yields), list(wanted)).sum()
+    normal = wanted if shared >= min(FEW_YEARS, len(wanted)) else None
+    try:
+        return load_seasons(yields, days, kept["start_doy"], kept["n_days"], orders=orders,
+                            normal_years=normal, dtype=dtype)
+    except InputError:
+        if kept["start_doy"] is None and kept["n_days"] is None:
+            raise
+        log.info("sowing lies outside the days of the run; days chosen by sowing")
+        return load_seasons(yields, days, orders=orders, normal_years=normal, dtype=dtype)
+
+
+def weather_years(yields: YieldsData) -> np.ndarray:
+    """Calendar years of the weather of a yields dataset."""
+    if yields.layout is not None:
+        return np.unique(yields.layout.year)
+    return np.unique(yields.weather["time"].dt.year.values)

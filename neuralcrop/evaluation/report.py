@@ -1,0 +1,106 @@
+"""The closing report of a training run: scores of each variant on each part of the samples."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neuralcrop.evaluation.metrics import scores
+
+COLUMNS = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r": "r", "r_anomaly": "r anomaly",
+           "n": "n"}
+"""Scores of the report and their headings; errors in t ha-1 dry matter."""
+
+Scores = dict[str, dict[str, dict[str, float | int]]]
+
+
+def score_parts(
+    table: pd.DataFrame, parts: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]
+) -> Scores:
+    """Scores by part and variant.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Samples with ``site``, ``year``, ``observed``.
+    parts : mapping of str to numpy.ndarray
+        Rows of each part.
+    predictions : mapping of str to numpy.ndarray
+        ``[row]`` by variant, t ha-1.
+    """
+    return {
+        part: {name: scores(table.assign(predicted=values).iloc[rows])
+               for name, values in predictions.items()}
+        for part, rows in parts.items()
+    }
+
+
+def to_json(record: Any) -> str:
+    """Record as JSON; what is not finite becomes null."""
+    return json.dumps(_plain(record), indent=1)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value
+
+
+def cells(record: Mapping[str, float | int]) -> list[str]:
+    """Scores as text, in the order of `COLUMNS`."""
+    out = []
+    for key in COLUMNS:
+        value = record[key]
+        if key == "n":
+            out.append(str(value))
+        elif not math.isfinite(value):
+            out.append("-")
+        else:
+            out.append(f"{value:+.3f}" if key == "bias" else f"{value:.3f}")
+    return out
+
+
+def markdown(title: str, result: Scores, meaning: Mapping[str, str], notes: Sequence[str]) -> str:
+    """The report as a page."""
+    lines = [f"# {title}", "", "RMSE, MAE and bias in t/ha dry matter; r anomaly after each "
+             "site's linear trend was taken from observed and predicted yields.", ""]
+    for part, by_variant in result.items():
+        lines += [f"## {part}: {meaning.get(part, '')}", "",
+                  "| variant | " + " | ".join(COLUMNS.values()) + " |",
+                  "|---|" + "---:|" * len(COLUMNS)]
+        lines += [f"| {name} | " + " | ".join(cells(record)) + " |"
+                  for name, record in by_variant.items()]
+        lines.append("")
+    return "\n".join([*lines, *(f"- {note}" for note in notes), ""])
+
+
+def show(result: Scores, meaning: Mapping[str, str]) -> None:
+    """Print the report as tables; the best RMSE of each part is bold."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table("part", "variant", *COLUMNS.values())
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for part, by_variant in result.items():
+        best = min(by_variant, key=lambda name: _rank(by_variant[name]["rmse"]))
+        for k, (name, record) in enumerate(by_variant.items()):
+            style = "bold" if name == best else None
+            table.add_row(meaning.get(part, part) if k == 0 else "", name, *cells(record),
+                          style=style)
+        table.add_section()
+    console.print(table)
+
+
+def _rank(value: float) -> float:
+    return value if math.isfinite(value) else math.inf

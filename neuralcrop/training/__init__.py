@@ -1,0 +1,1 @@
+"""Learning parameters, parameter networks and closures from observed yields."""

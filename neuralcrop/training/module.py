@@ -1,0 +1,155 @@
+"""Lightning module: from blocks of samples to gradients of parameters and networks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, PearsonCorrCoef
+
+from neuralcrop.data.seasons import Block, Seasons
+from neuralcrop.training import losses
+from neuralcrop.training.guard import check_gradients, check_loss
+from neuralcrop.training.rollout import Rollout, Season
+from neuralcrop.training.technology import Technology
+
+WARM_UP = 5
+"""Steps over which the learning rate rises."""
+
+FINAL_RATE = 0.02
+"""Share of the learning rate that the cosine ends with."""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a stage learns.
+
+    Attributes
+    ----------
+    constants_rate, networks_rate : float
+        Learning rates of tuned constants (with the technology trend) and of networks; networks
+        stay as they are at rate 0.
+    weight_decay : float
+        Of the networks.
+    kind, delta : str, float
+        Of the misfit.
+    penalty : float
+        Weight of the departure from the physics.
+    seed : int
+        Of dropout.
+    """
+
+    constants_rate: float
+    networks_rate: float = 0.0
+    weight_decay: float = 0.0
+    kind: losses.Kind = "huber"
+    delta: float = 1.0
+    penalty: float = 0.0
+    seed: int = 0
+
+
+class YieldModule(pl.LightningModule):
+    """One stage of training.
+
+    Parameters
+    ----------
+    rollout : Rollout
+        Runs the seasons of a model.
+    technology : Technology
+        Trend of yields.
+    learning : Learning
+        How.
+    seasons : Seasons, optional
+        Samples, to name one in an error.
+    """
+
+    def __init__(
+        self, rollout: Rollout, technology: Technology, learning: Learning,
+        seasons: Seasons | None = None,
+    ) -> None:
+        super().__init__()
+        self.rollout, self.learning, self.seasons = rollout, learning, seasons
+        self.model, self.technology = rollout.model, technology
+        self.points = losses.feature_points()
+        self.scores = MetricCollection({
+            "rmse": MeanSquaredError(squared=False), "mae": MeanAbsoluteError(),
+            "r": PearsonCorrCoef()})
+        self._block: Block | None = None
+        self._season: Season | None = None
+
+    def constants(self) -> list[nn.Parameter]:
+        """Tuned constants and the slope of the trend."""
+        return [*self.model.table.parameters(), *self.technology.parameters()]
+
+    def networks(self) -> list[nn.Parameter]:
+        """Weights of the parameter network and the closures."""
+        return [p for n, p in self.model.named_parameters() if not n.startswith("table.")]
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """AdamW with a rate for constants and one for networks; both fall by a cosine."""
+        how = self.learning
+        groups: list[dict[str, Any]] = [
+            {"params": self.constants(), "lr": how.constants_rate, "weight_decay": 0.0}]
+        if how.networks_rate > 0.0:
+            groups.append({"params": self.networks(), "lr": how.networks_rate,
+                           "weight_decay": how.weight_decay})
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]])
+        total = max(int(self.trainer.estimated_stepping_batches), 1)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: rate_share(k, total))
+        return {"optimizer": optimizer,
+                "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Seed dropout by the epoch, so that a resumed run goes on as if never interrupted."""
+        torch.manual_seed(self.learning.seed * 1_000_003 + self.current_epoch)
+
+    def training_step(self, block: Block, index: int) -> Tensor:
+        """Loss of a block."""
+        season = self.rollout(block)
+        predicted = self.technology(season.yields, block.year)
+        how = self.learning
+        error = losses.misfit(predicted, block.observed, block.weight, how.kind, how.delta)
+        departure = losses.parameter_departure(
+            self.model, season.parameters, block.management.crop, block.weight)
+        departure = departure + losses.closure_departure(self.model, self.points)
+        loss = error + how.penalty * departure
+        check_loss(loss, predicted, season, block, self.model.table, self.seasons)
+        season.parameters.retain_grad()
+        self._block, self._season = block, season
+        n = block.n_samples
+        self.log("train_loss", error.detach(), on_epoch=True, on_step=False, batch_size=n)
+        self.log("departure", departure.detach(), on_epoch=True, on_step=False, batch_size=n)
+        return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Stop at the first gradient that is not a number."""
+        assert self._block is not None
+        assert self._season is not None
+        check_gradients(self, self._season, self._block, self.model.table, self.seasons)
+        self._block = self._season = None
+
+    def validation_step(self, block: Block, index: int) -> None:
+        """Collect predictions of a block."""
+        season = self.rollout.predict(block)
+        predicted = self.technology(season.yields, block.year).detach()
+        counts = block.weight > 0.0
+        self.scores.update(predicted[counts], block.observed[counts])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the epoch."""
+        values = {f"validate_{name}": v for name, v in self.scores.compute().items()}
+        self.log_dict(values, prog_bar=True)
+        self.scores.reset()
+
+
+def rate_share(step: int, total: int) -> float:
+    """Share of the learning rate: a short rise, then a cosine."""
+    if step < WARM_UP:
+        return (step + 1) / WARM_UP
+    done = min(step / total, 1.0)
+    return FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(math.pi * done))

@@ -1,0 +1,148 @@
+"""What a run directory says of itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import yaml
+
+import neuralcrop
+from neuralcrop.config import TrainConfig
+from neuralcrop.data.seasons import Seasons
+from neuralcrop.evaluation.report import to_json
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.simulation.restart import write_text
+from neuralcrop.training.callbacks import write_csv
+from neuralcrop.training.setup import fingerprint
+
+if TYPE_CHECKING:
+    from neuralcrop.training.train import Variant
+
+PACKAGES = ("torch", "torchdiffeq", "lightning", "torchmetrics", "numpy", "pandas", "xarray",
+            "netCDF4", "pydantic", "hydra-core")
+
+
+def run_of(path: str | None) -> Path | None:
+    """Run directory of a path that names it, or a checkpoint in it.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to go on from.
+    """
+    if path is None:
+        return None
+    found = Path(path)
+    for directory in (found, *found.parents):
+        if (directory / "checkpoints").is_dir():
+            return directory
+    raise ValueError(f"trainer.resume={path}: no checkpoints there; expected the directory of an "
+                     "earlier training run, or a checkpoint in it")
+
+
+def write_start(config: TrainConfig, directory: Path) -> None:
+    """Resolved configuration, data fingerprint and versions, before anything is trained."""
+    directory.mkdir(parents=True, exist_ok=True)
+    values = config.model_dump(mode="json")
+    write_text(directory / "config.yaml", yaml.safe_dump(values, sort_keys=False))
+    files = {"yields": fingerprint(config.data.path)}
+    if config.data.weather is not None:
+        files["weather"] = fingerprint(config.data.weather)
+    write_text(directory / "data.json", to_json(files))
+    write_text(directory / "versions.json", to_json(versions()))
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that results depend on."""
+    out = {"neuralcrop": neuralcrop.__version__, "python": platform.python_version(),
+           "platform": platform.platform()}
+    for package in PACKAGES:
+        try:
+            out[package] = version(package)
+        except PackageNotFoundError:
+            out[package] = "not installed"
+    return out
+
+
+def data_record(config: TrainConfig, block_cells: int) -> dict[str, Any]:
+    """What evaluation on other data needs to know of the run's."""
+    data, solver = config.data, config.solver
+    return {
+        "path": os.path.abspath(data.path), "weather": data.weather, "names": data.names,
+        "co2": data.co2, "start_doy": data.start_doy, "n_days": data.n_days,
+        "train_years": list(data.train_years), "block_cells": block_cells,
+        "management": config.management.model_dump(mode="json"),
+        "solver": solver.model_dump(mode="json"), "dtype": config.compute.dtype}
+
+
+def write_parameters(
+    model: CropModel, variants: Mapping[str, Variant], seasons: Seasons, rows: np.ndarray,
+    path: Path,
+) -> None:
+    """Catalogue, tuned and local values of every parameter with their bounds, as CSV."""
+    table = model.table
+    site = seasons.table.iloc[rows].drop_duplicates("site")["site"].to_numpy()
+    crop = torch.zeros(len(site), dtype=torch.long)
+    with torch.no_grad():
+        local = model.cell_parameters(
+            crop, torch.float64, seasons.covariates.values[:, torch.from_numpy(site)])
+    network = model.network.sizes if model.network is not None else {}
+    out = []
+    for record in table.describe():
+        name = str(record["parameter"])
+        start = table.layout.start[name]
+        for k, value in enumerate(record["value"]):  # type: ignore[arg-type, var-annotated]
+            own = local[start + k]
+            row = {"crop": record["crop"], "parameter": name, "element": k,
+                   "units": record["units"]}
+            row |= {key: record[key][k] for key in ("catalogue", "lower", "upper")}  # type: ignore[index]
+            row |= {"learned": name in table.learned, "network": name in network,
+                    "constant": value, "sites_mean": float(own.mean()),
+                    "sites_min": float(own.min()), "sites_max": float(own.max())}
+            out.append(row)
+    write_csv(path, out)
+
+
+def write_predictions(
+    seasons: Seasons, parts: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray],
+    path: Path,
+) -> None:
+    """Observed yields and the predictions of every variant, one row a sample, as CSV."""
+    table = seasons.table
+    part = np.full(len(table), "", dtype=object)
+    for name, rows in parts.items():
+        part[rows] = name
+    columns = ["label", "year", "lat", "lon", "observed"]
+    out = table[columns].assign(part=part, **predictions)[part != ""]
+    write_text(path, out.to_csv(index=False, float_format="%.6g"))
+
+
+def notes(config: TrainConfig, variants: Mapping[str, Variant], seconds: float) -> list[str]:
+    """What a reader of the scores has to know."""
+    lines = []
+    data, keep = config.data, config.callbacks.keep
+    if keep == "best":
+        lines.append(f"The years {data.validate_years[0]}-{data.validate_years[1]} chose the "
+                     "weights (lowest RMSE), so their scores are optimistic.")
+    else:
+        lines.append("The weights are those of the last epoch: the validation years chose nothing.")
+    if config.loss.technology == "linear":
+        trends = ", ".join(f"{name} {float(v.technology.percent):+.2f}"
+                           for name, v in variants.items() if v.technology is not None)
+        lines.append("All models have a linear technology trend, fitted on the training years, "
+                     f"% a year: {trends}.")
+    late = {name: v.unharvested for name, v in variants.items() if v.unharvested}
+    if late:
+        text = ", ".join(f"{name} {n}" for name, n in late.items())
+        lines.append("Crops not harvested within the run, whose standing yield counts: "
+                     f"{text}.")
+    lines.append("r anomaly is '-' where a prediction is a straight line over years.")
+    lines.append(f"Seed {config.seed}, {seconds:.0f} s.")
+    return lines

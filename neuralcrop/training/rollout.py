@@ -1,0 +1,89 @@
+"""From a block of samples to predicted yields, with gradients where they are asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from neuralcrop.data.seasons import Block
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_ import STATE
+from neuralcrop.simulation.events import SEASON, TONNES_PER_GRAM
+from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
+
+KEPT_CELL_DAYS = 400_000
+"""Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
+
+
+class Season(NamedTuple):
+    """Outcome of a run, ``[cell]``.
+
+    Attributes
+    ----------
+    yields : Tensor
+        t ha-1 dry matter: of the harvest, or what stands in the field at the end of the run.
+    harvested : Tensor
+        Whether there was a harvest within the run.
+    parameters : Tensor
+        ``[parameter row, cell]``.
+    """
+
+    yields: Tensor
+    harvested: Tensor
+    parameters: Tensor
+
+
+class Rollout:
+    """Runs the season of a block.
+
+    Parameters
+    ----------
+    model : CropModel
+        The model.
+    solver : Solver, optional
+        Integration of a day.
+    compiled : bool
+        Compile the day.
+    one_graph : bool
+        Run with gradients also where none are needed, so that only one graph is compiled.
+    """
+
+    def __init__(
+        self, model: CropModel, solver: Solver | None = None, compiled: bool = False,
+        one_graph: bool = False,
+    ) -> None:
+        self.model = model
+        self.one_graph = one_graph and compiled
+        self.stepper = Stepper(model, solver, compiled=compiled)
+
+    def __call__(self, block: Block) -> Season:
+        """Run a block; its cells start fallow, at 0.7 of the plant-available water."""
+        dtype = block.forcing.values.dtype
+        p = self.model.cell_parameters(block.management.crop, dtype, block.covariates)
+        if self.one_graph and not p.requires_grad:
+            p = p.detach().requires_grad_()
+        state = self.stepper.start(block.forcing, block.site, p)
+        if torch.is_grad_enabled():
+            # the same kind of input on the first day as on all others: one graph
+            state = RunState(_tracked(state.x), _tracked(state.season), state.day)
+        n_days = block.forcing.n_days
+        segment = default_segment(n_days) if n_days * p.shape[1] > KEPT_CELL_DAYS else 0
+        end = self.stepper.run(
+            state, block.forcing, block.site, block.management, p, segment=segment)
+        harvested = SEASON.get(end.season, "harvests") > 0.5
+        fraction = self.model.table.layout.get(p, "carbon_fraction")
+        standing = STATE.get(end.x, "storage_carbon") * TONNES_PER_GRAM / fraction
+        yields = torch.where(harvested, SEASON.get(end.season, "last_yield"), standing)
+        return Season(yields, harvested, p)
+
+    def predict(self, block: Block) -> Season:
+        """Run a block without gradients of its result."""
+        with torch.set_grad_enabled(self.one_graph):
+            season = self(block)
+        return Season(season.yields.detach(), season.harvested, season.parameters.detach())
+
+
+def _tracked(x: Tensor) -> Tensor:
+    return x if x.requires_grad else x.detach().requires_grad_()

@@ -1,0 +1,139 @@
+"""From the configuration of a training run to its samples and models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from neuralcrop.config import TrainConfig
+from neuralcrop.config.sections import IrrigationConfig, ManagementConfig
+from neuralcrop.crops import load_catalogue
+from neuralcrop.data.files import expand
+from neuralcrop.data.management import FULL_IRRIGATION, parse_date
+from neuralcrop.data.seasons import Orders, Seasons, load_seasons
+from neuralcrop.data.splits import split
+from neuralcrop.data.yields import open_yields
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.registry import ModelSpec, build_model
+from neuralcrop.simulation.integrate import Solver
+from neuralcrop.simulation.simulate import Compute
+
+
+def crop_of(config: TrainConfig) -> str:
+    """Crop of the run."""
+    return config.crop.name or "maize"
+
+
+def longest_season(crop: str, values: Mapping[str, Any] | None = None) -> int:
+    """Days from sowing to the latest harvest."""
+    given = (values or {}).get("maximum_season")
+    return int(given or load_catalogue((crop,))[crop]["maximum_season"].value[0])
+
+
+def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
+    """All samples of the run, and the rows of each part.
+
+    Raises
+    ------
+    InputError
+        With every problem of the data.
+    """
+    data, crop = config.data, crop_of(config)
+    yields = open_yields(data.path, crop, data.weather, names=data.names, co2=data.co2)
+    first, last = data.train_years
+    seasons = load_seasons(
+        yields, longest_season(crop, config.crop.parameters), data.start_doy, data.n_days,
+        orders=orders_of(config.management), normal_years=range(first, last + 1),
+        dtype=compute_of(config).torch_dtype())
+    parts = split(seasons.table, data.train_years, data.validate_years, data.test_years,
+                  data.holdout_cells, config.seed)
+    if config.parameters.network.covariates:
+        seasons.choose_covariates(config.parameters.network.covariates)
+    return seasons, parts
+
+
+def orders_of(management: ManagementConfig) -> Orders:
+    """Management of all samples.
+
+    Raises
+    ------
+    ValueError
+        If it asks for what a yields file cannot have.
+    """
+    if management.path is not None:
+        raise ValueError("management.path has no effect on training: the yields file holds the "
+                         "sowing days; leave it out")
+    given = management.irrigation
+    if isinstance(given, IrrigationConfig):
+        irrigation = (given.threshold, given.target)
+    else:
+        irrigation = FULL_IRRIGATION if given == "full" else (0.0, FULL_IRRIGATION[1])
+    sowing = None if management.sowing == "rule" else _day("sowing", management.sowing)
+    harvest = 0 if management.harvest == "maturity" else _day("harvest", management.harvest)
+    return Orders(sowing, harvest, irrigation)
+
+
+def _day(key: str, value: int | str) -> int:
+    if isinstance(value, int):
+        return value
+    parsed = parse_date(value, "noleap")
+    if parsed is None:
+        raise ValueError(f"management.{key} is {value!r}, expected a date MM-DD")
+    return parsed[1]
+
+
+def compute_of(config: Any) -> Compute:
+    """Where and how a run calculates."""
+    c = config.compute
+    return Compute(c.device, c.dtype, c.compile, c.block_cells, c.threads)
+
+
+def solver_of(config: TrainConfig) -> Solver:
+    """Integration of a day."""
+    s = config.solver
+    return Solver(s.method, s.step_size, s.rtol, s.atol)
+
+
+def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) -> ModelSpec:
+    """What the model of a variant is made of."""
+    closure, network = config.closure, config.parameters.network
+    spec = ModelSpec(crops=(crop_of(config),), values=dict(config.crop.parameters))
+    if variant == "physics":
+        return spec
+    hybrid = variant == "hybrid"
+    return ModelSpec(
+        crops=spec.crops, values=spec.values, learn=tuple(config.parameters.learn),
+        closures=tuple(closure.slots) if hybrid else (),
+        closure_hidden=tuple(closure.hidden), closure_bound=closure.bound,
+        network=tuple(network.names) if hybrid else (), network_hidden=tuple(network.hidden),
+        network_limit=network.limit, network_dropout=network.dropout,
+        covariates=tuple(covariates) if hybrid and network.names else ())
+
+
+def part_of(whole: CropModel, spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> CropModel:
+    """Model of a variant with its share of the weights of the whole."""
+    model = build_model(spec)
+    own = model.state_dict()
+    model.load_state_dict({**own, **{k: v.cpu() for k, v in state.items() if k in own}})
+    return model.eval()
+
+
+def fingerprint(paths: str | Sequence[str]) -> list[dict[str, Any]]:
+    """Name, size and SHA-256 of every file of an input."""
+    records = []
+    for path in expand(paths):
+        files = [Path(path)] if Path(path).is_file() else sorted(
+            f for f in Path(path).rglob("*") if f.is_file())
+        digest = hashlib.sha256()
+        for file in files:
+            with file.open("rb") as handle:
+                while part := handle.read(1 << 20):
+                    digest.update(part)
+        records.append({"path": str(path), "name": Path(path).name, "sha256": digest.hexdigest(),
+                        "bytes": sum(f.stat().st_size for f in files)})
+    return records

@@ -1,0 +1,310 @@
+"""``neuralcrop train``: variants in turn, their report, and a run directory that says it all."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import neuralcrop
+from neuralcrop.config import TrainConfig
+from neuralcrop.data.datamodule import YieldsDataModule
+from neuralcrop.data.seasons import Seasons
+from neuralcrop.data.splits import PARTS
+from neuralcrop.evaluation.baselines import climatology_trend
+from neuralcrop.evaluation.report import markdown, score_parts, show, to_json
+from neuralcrop.models.registry import ModelSpec, build_model, save_model
+from neuralcrop.simulation.restart import write_text
+from neuralcrop.training import records
+from neuralcrop.training.module import Learning, YieldModule
+from neuralcrop.training.rollout import Rollout
+from neuralcrop.training.setup import (
+    compute_of,
+    crop_of,
+    load_samples,
+    part_of,
+    solver_of,
+    specification,
+)
+from neuralcrop.training.stages import StageRunner
+from neuralcrop.training.technology import Technology
+
+log = logging.getLogger("neuralcrop.training")
+
+HYBRID_CONSTANTS = 0.2
+"""Share of the constants' learning rate with which the hybrid goes on from the tuned ones."""
+
+GRADIENT_COST = 4
+"""Times that a step with gradients takes of one without."""
+
+
+@dataclass
+class Variant:
+    """What a variant learnt and predicts.
+
+    Attributes
+    ----------
+    predictions : numpy.ndarray
+        ``[row]`` t ha-1, NaN where not asked for.
+    spec : ModelSpec or None
+        Its model; None for one without.
+    state : dict or None
+        Weights of the whole model at its end.
+    technology : Technology or None
+        Its trend.
+    unharvested : int
+        Samples whose crop was not harvested within the run.
+    """
+
+    predictions: np.ndarray
+    spec: ModelSpec | None = None
+    state: dict[str, Tensor] | None = None
+    technology: Technology | None = None
+    unharvested: int = 0
+
+
+def run(config: TrainConfig) -> Path:
+    """Train and compare the variants of ``config.compare``; returns the run directory.
+
+    Raises
+    ------
+    InputError, ValueError
+        If configuration or data are wrong; nothing is trained.
+    TrainingError
+        If a number is not finite; names sample and parameter.
+    KeyboardInterrupt
+        On Ctrl-C; the last checkpoint of each stage is there, for ``trainer.resume``.
+    """
+    directory = Path(config.run_dir)
+    resume = records.run_of(config.trainer.resume)
+    records.write_start(config, directory)
+    began = time.perf_counter()
+    session = Session(config, directory, resume)
+    variants = session.variants()
+    chosen = {str(name): variants[name] for name in config.compare if name in variants}
+    session.save(variants)
+    report(session, chosen, time.perf_counter() - began)
+    return directory
+
+
+class Session:
+    """Samples, the whole model, and the stages that train it.
+
+    All variants are states of one model, the hybrid: with its networks at zero it is the tuned
+    physics, to the last bit. So one compiled day serves them all.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        The configuration.
+    directory : Path
+        Run directory.
+    resume : Path, optional
+        Run directory to go on from.
+    """
+
+    def __init__(self, config: TrainConfig, directory: Path, resume: Path | None = None) -> None:
+        self.config, self.directory = config, directory
+        self.compute = compute_of(config)
+        if self.compute.threads:
+            torch.set_num_threads(self.compute.threads)
+        specification(config, "hybrid", ())  # wrong names are found before the data are read
+        self.seasons, self.parts = load_samples(config)
+        for name, rows in self.parts.items():
+            log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
+        self.data = YieldsDataModule(
+            self.seasons, self.parts, config.trainer.batch_cells, config.seed,
+            config.trainer.limit_batches)
+        self.device = self.compute.torch_device()
+        self.rollout = self._rollout()
+        first, last = config.data.train_years
+        self.technology = Technology(config.loss.technology, 0.5 * (first + last))
+        self.runner = StageRunner(
+            directory, self.data, config.callbacks, config.logger,
+            config.trainer.gradient_clip_val, self.device, resume)
+
+    def _rollout(self) -> Rollout:
+        config = self.config
+        torch.manual_seed(config.seed)
+        model = build_model(specification(config, "hybrid", self.seasons.covariates.names))
+        if model.network is not None:
+            known = self.data.standardiser()
+            model.covariate_mean.copy_(known.mean)
+            model.covariate_scale.copy_(known.scale)
+        model.choose_pathways(torch.zeros(1, dtype=torch.long))
+        epochs = config.trainer.max_epochs + config.trainer.tuned_epochs
+        work = GRADIENT_COST * epochs * len(self.data.train_rows)
+        days = max(g.forcing.n_days for g in self.seasons.groups)
+        size = self.data.batch_cells
+        compiled = replace(self.compute, block_cells=size).compiles(work, days)
+        return Rollout(model.to(self.device), solver_of(config), compiled, one_graph=True)
+
+    def variants(self) -> dict[str, Variant]:
+        """Train what needs training, each from the one before."""
+        wanted = set(self.config.compare)
+        out: dict[str, Variant] = {}
+        if "climatology_trend" in wanted:
+            out["climatology_trend"] = self._climatology()
+        if wanted - {"climatology_trend"}:
+            out["physics"] = self._physics()
+        if wanted & {"tuned", "hybrid"}:
+            out["tuned"] = self._tuned()
+        if "hybrid" in wanted:
+            out["hybrid"] = self._hybrid()
+        return out
+
+    def _climatology(self) -> Variant:
+        table = self.seasons.table
+        train = table.iloc[self.parts["train"]]
+        predictions = np.full(len(table), np.nan)
+        rows = np.concatenate(list(self.parts.values()))
+        predictions[rows] = climatology_trend(train, table.iloc[rows])
+        return Variant(predictions)
+
+    def _physics(self) -> Variant:
+        """The catalogue's parameters; only the technology trend is fitted, as for the others."""
+        simulated, _ = self._simulate(None)
+        rows = self.parts["train"]
+        table = self.seasons.table.iloc[rows]
+        technology = Technology(self.technology.kind, self.technology.reference_year)
+        technology.fit(torch.from_numpy(simulated[rows]), torch.from_numpy(
+            table["year"].to_numpy(float)), torch.from_numpy(table["observed"].to_numpy(float)))
+        with torch.no_grad():
+            self.technology.percent.copy_(technology.percent)
+        return self._finished("physics")
+
+    def _tuned(self) -> Variant:
+        how = self.config.trainer
+        module = self._module(Learning(how.constants_learning_rate))
+        if module.constants():
+            self.runner.fit("tuned", module, how.tuned_epochs)
+        return self._finished("tuned")
+
+    def _hybrid(self) -> Variant:
+        how = self.config.trainer
+        module = self._module(Learning(
+            HYBRID_CONSTANTS * how.constants_learning_rate, how.learning_rate, how.weight_decay))
+        if module.networks():
+            self.runner.fit("hybrid", module, how.max_epochs)
+        else:
+            log.warning("the hybrid has no network: parameters.network.names and closure.slots are "
+                        "empty, so it is the tuned physics")
+        return self._finished("hybrid")
+
+    def _module(self, learning: Learning) -> YieldModule:
+        loss = self.config.loss
+        learning = Learning(
+            learning.constants_rate, learning.networks_rate, learning.weight_decay, loss.kind,
+            loss.delta, loss.penalty, self.config.seed)
+        return YieldModule(self.rollout, self.technology, learning, self.seasons)
+
+    def _finished(self, name: str) -> Variant:
+        """Predictions and weights of the whole model as it is now."""
+        model = self.rollout.model.to(self.device)
+        self.technology.to(self.device)
+        predictions, unharvested = self._simulate(self.technology)
+        if unharvested:
+            log.warning("%s: %d of %d crops were not harvested within the run; what stood in the "
+                        "field counts", name, unharvested, len(self.seasons))
+        spec = specification(self.config, name, self.seasons.covariates.names)
+        state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
+        return Variant(predictions, spec, state, copy.deepcopy(self.technology).cpu(), unharvested)
+
+    def _simulate(self, technology: Technology | None) -> tuple[np.ndarray, int]:
+        """Predictions of all samples of all parts, and how many crops were not harvested."""
+        self.rollout.model.eval()
+        rows = np.concatenate(list(self.parts.values()))
+        found = predict(self.rollout, self.seasons, rows, self.data.batch_cells, technology,
+                        self.device)
+        self.rollout.model.train()
+        return found
+
+    def save(self, variants: dict[str, Variant]) -> None:
+        """Models of all variants; the last of them is that of the run."""
+        last = None
+        for name, variant in variants.items():
+            if variant.spec is None or variant.state is None or variant.technology is None:
+                continue
+            last = name
+            model = part_of(self.rollout.model, variant.spec, variant.state)
+            extra: dict[str, Any] = {
+                "neuralcrop": neuralcrop.__version__, "variant": name,
+                "crop": crop_of(self.config), "technology": variant.technology.describe(),
+                "data": records.data_record(self.config, self.data.batch_cells)}
+            save_model(model, self.directory / "variants" / name, **extra)
+        if last is None:
+            return
+        spec, state = variants[last].spec, variants[last].state
+        assert spec is not None
+        assert state is not None
+        model = part_of(self.rollout.model, spec, state)
+        save_model(model, self.directory, **{**extra, "variant": last})
+        records.write_parameters(model, variants, self.seasons, self.parts["train"],
+                                 self.directory / "parameters.csv")
+
+
+def predict(
+    rollout: Rollout, seasons: Seasons, rows: np.ndarray, size: int,
+    technology: Technology | None = None, device: torch.device | str = "cpu",
+) -> tuple[np.ndarray, int]:
+    """Yields of some samples, and how many crops were not harvested within the run.
+
+    Parameters
+    ----------
+    rollout : Rollout
+        Runs the seasons; its model should be in evaluation mode.
+    seasons : Seasons
+        Samples.
+    rows : numpy.ndarray
+        Which.
+    size : int
+        Cells of a block.
+    technology : Technology, optional
+        Trend of yields; without one, those of the model alone.
+    device : torch.device
+        Where the model is.
+
+    Returns
+    -------
+    tuple
+        ``[row]`` t ha-1, NaN for samples not asked for; and the count.
+    """
+    out, unharvested = np.full(len(seasons), np.nan), 0
+    for block in seasons.blocks(rows, size):
+        block = block.to(device)
+        season = rollout.predict(block)
+        yields = season.yields
+        if technology is not None:
+            yields = technology(yields, block.year).detach()
+        counts = block.weight > 0.0
+        out[block.row[counts].cpu().numpy()] = yields[counts].double().cpu().numpy()
+        unharvested += int((counts & ~season.harvested).sum())
+    return out, unharvested
+
+
+def report(session: Session, variants: dict[str, Variant], seconds: float) -> None:
+    """Write and print the closing report."""
+    predictions = {name: v.predictions for name, v in variants.items()}
+    result = score_parts(session.seasons.table, session.parts, predictions)
+    config = session.config
+    notes = records.notes(config, variants, seconds)
+    record = {
+        "crop": crop_of(config), "parts": result, "meaning": PARTS, "units": "t ha-1 dry matter",
+        "variants": {name: {
+            "technology": None if v.technology is None else v.technology.describe(),
+            "unharvested": v.unharvested} for name, v in variants.items()},
+        "notes": notes, "seconds": round(seconds, 1)}
+    records.write_predictions(session.seasons, session.parts, predictions,
+                              session.directory / "predictions.csv")
+    write_text(session.directory / "report.json", to_json(record))
+    title = f"Training report: {crop_of(config)}"
+    write_text(session.directory / "report.md", markdown(title, result, PARTS, notes))
+    show(result, PARTS)
+    log.info("report, model and predictions are in %s (%.0f s)", session.directory, seconds)
