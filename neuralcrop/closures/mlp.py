@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ def multilayer(n_in: int, hidden: list[int], n_out: int) -> nn.Sequential:
     """Linear layers with tanh between them; the last layer is zero."""
     sizes = [n_in, *hidden]
     layers: list[nn.Module] = []
-    for a, b in zip(sizes[:-1], sizes[1:], strict=True):
+    for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.Tanh()]
     layers.append(nn.Linear(sizes[-1], n_out))
     return zero_last(nn.Sequential(*layers))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -73,36 +75,36 @@ class DailyForcing:
         """The same days for some cells."""
         return replace(self, values=self.values[:, :, index])
 
-    def to(self, *args: object, **kwargs: object) -> DailyForcing:
-        """Move or cast the weather as `torch.Tensor.to` does; calendar tensors only move."""
-        values = self.values.to(*args, **kwargs)  # type: ignore[call-overload]
-        device = values.device
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> DailyForcing:
+        """Move everything to a device and the floating-point tensors to a precision."""
+        def moved(x: Tensor) -> Tensor:
+            return x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+
         return DailyForcing(
-            values, self.day_of_year.to(device), self.solar_day.to(device), self.year.to(device),
-            self.first_day,
-        )
+            moved(self.values), moved(self.day_of_year), moved(self.solar_day), moved(self.year),
+            self.first_day)
 
 
 class _CellFields:
     """Cell selection and moves shared by records whose tensors end with the cell dimension."""
 
-    def cells(self, index: slice | Tensor):  # type: ignore[no-untyped-def]
+    def cells(self, index: slice | Tensor) -> Self:
         """The same record for some cells."""
-        return replace(self, **{  # type: ignore[type-var]
-            f.name: v[..., index] for f in fields(self)  # type: ignore[arg-type]
-            if isinstance(v := getattr(self, f.name), Tensor)
-        })
+        return self._with(lambda x: x[..., index])
 
-    def to(self, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
-        """Move or cast the floating-point tensors as `torch.Tensor.to` does."""
-        out = {}
-        for f in fields(self):  # type: ignore[arg-type]
-            v = getattr(self, f.name)
-            if isinstance(v, Tensor):
-                out[f.name] = v.to(*args, **kwargs) if v.is_floating_point() else v.to(
-                    *[a for a in args if not isinstance(a, torch.dtype)],
-                    **{k: a for k, a in kwargs.items() if k != "dtype"})
-        return replace(self, **out)  # type: ignore[type-var]
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Move everything to a device and the floating-point tensors to a precision."""
+        return self._with(lambda x: x.to(
+            device=device, dtype=dtype if x.is_floating_point() else None))
+
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Self:
+        tensors = {f.name: change(v) for f in fields(self)  # type: ignore[arg-type]
+                   if isinstance(v := getattr(self, f.name), Tensor)}
+        return replace(self, **tensors)  # type: ignore[type-var]
 
     @property
     def n_cells(self) -> int:
@@ -176,13 +178,12 @@ class Management(_CellFields):
     first_year: int = 0
     irrigation_dates: dict[int, Tensor] | None = None
 
-    def cells(self, index: slice | Tensor) -> Management:
-        """The same management for some cells."""
-        out: Management = super().cells(index)
-        if self.irrigation_dates is not None:
-            dates = {d: a[index] for d, a in self.irrigation_dates.items()}
-            out = replace(out, irrigation_dates=dates)
-        return out
+    def _with(self, change: Callable[[Tensor], Tensor]) -> Self:
+        out = super()._with(change)
+        if self.irrigation_dates is None:
+            return out
+        return replace(
+            out, irrigation_dates={d: change(a) for d, a in self.irrigation_dates.items()})
 
     def sowing_row(self, year: int) -> int:
         """Row of ``sowing_day`` that holds for a calendar year."""

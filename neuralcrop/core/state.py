@@ -104,7 +104,7 @@ def fill(flux: str, source: str, target: str) -> list[Transfer]:
 
 
 def cascade(flux: str, stock: str, sink: str) -> list[Transfer]:
-    """Vector flux: element i leaves ``stock[i]`` for ``stock[i+1]``; the last leaves for ``sink``."""
+    """Vector flux: element i leaves ``stock[i]`` for ``stock[i+1]``, the last for ``sink``."""
     last = REGISTRY[flux].size - 1
     return [
         Transfer(flux, k, stock, k, stock if k < last else sink, k + 1 if k < last else 0)

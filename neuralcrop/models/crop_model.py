@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -100,7 +100,7 @@ class CropModel(nn.Module):
 
     covariate_mean: Tensor
     covariate_scale: Tensor
-    spec: object = None
+    spec: Any = None
 
     state = STATE
     fluxes = FLUXES

@@ -146,8 +146,9 @@ def load_model(name: str | Path = "physics") -> CropModel:
             f"{path} has format {found}, this version of neuralcrop reads format {FORMAT}; "
             f"use the version that wrote it ({description.get('neuralcrop', 'unknown')}), "
             "or train again")
-    spec = ModelSpec(**{k: tuple(v) if isinstance(v, list) else v
-                        for k, v in description["spec"].items()})
+    known: Any = {k: tuple(v) if isinstance(v, list) else v
+                  for k, v in description["spec"].items()}
+    spec = ModelSpec(**known)
     model = build_model(spec)
     try:
         weights = torch.load(directory / WEIGHTS, map_location="cpu", weights_only=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features
+from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.numerics import safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import canopy, radiation
@@ -91,6 +91,7 @@ class PenmanMonteithTranspiration(Process):
         ParameterSpec("canopy_height", "m", "height of the closed canopy"),
     )
     slots = ("water_supply",)
+    water_supply: Closure
 
     def forward(
         self, p: Parameters, conductance: Tensor, energy: Evaporative, vpd: Tensor, tas: Tensor,
@@ -152,7 +153,9 @@ class SoilEvaporation(Process):
     """
 
     slots = ("dryness",)
+    dryness: Closure
 
     def forward(self, potential: Tensor, wetness: Tensor, features: Features | None) -> Tensor:
         """Demand on the soil, mm d-1, ``[cell]``."""
-        return potential * self.dryness(et.soil_evaporation_factor(wetness), features)
+        share: Tensor = self.dryness(et.soil_evaporation_factor(wetness), features)
+        return potential * share

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features
+from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.numerics import donor_limit, limit_demand, safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
@@ -84,10 +84,11 @@ class Allocation(Process):
         ParameterSpec("efficiency_leaf", "1", "carbon built into leaves per carbon used"),
         ParameterSpec("efficiency_stem", "1", "carbon built into stems per carbon used"),
         ParameterSpec("efficiency_root", "1", "carbon built into roots per carbon used"),
-        ParameterSpec("efficiency_storage", "1", "carbon built into storage organs per carbon used"),
+        ParameterSpec("efficiency_storage", "1", "carbon built into storage per carbon used"),
         ParameterSpec("reserve_turnover", "d-1", "share of the reserve used for growth"),
     )
     slots = ("storage_demand",)
+    storage_demand: Closure
 
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
@@ -144,13 +145,14 @@ class LeafDynamics(Process):
         ParameterSpec("specific_leaf_area", "m2 g-1", "leaf area per leaf carbon"),
         ParameterSpec("leaf_life_span", "d", "life span of leaves at 35 degC"),
         ParameterSpec("leaf_base_temperature", "degC", "no leaf ageing or juvenile growth below"),
-        ParameterSpec("juvenile_growth_rate", "degC-1 d-1", "relative growth of juvenile leaf area"),
+        ParameterSpec("juvenile_growth_rate", "degC-1 d-1", "relative growth of juvenile leaves"),
         ParameterSpec("juvenile_area", "1", "leaf area index at which leaves leave the sink limit"),
         ParameterSpec("drought_leaf_loss", "d-1", "largest loss of leaves to drought"),
         ParameterSpec("frost_temperature", "degC", "daily minimum that kills half of the leaves"),
         ParameterSpec("frost_leaf_loss", "d-1", "largest loss of leaves to frost"),
     )
     slots = ("senescence",)
+    senescence: Closure
 
     def sink(self, p: Parameters, leaf: Tensor, lai: Tensor, tas: Tensor) -> Tensor:
         """Carbon that leaves can take up, g m-2 d-1, ``[cell]``."""
@@ -161,7 +163,8 @@ class LeafDynamics(Process):
 
     def losses(
         self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
-        snow_water: Tensor, opening: Tensor, growing: Tensor, deficit: Tensor, features: Features | None, h: float,
+        snow_water: Tensor, opening: Tensor, growing: Tensor, deficit: Tensor,
+        features: Features | None, h: float,
     ) -> tuple[Tensor, Tensor]:
         """Flux to the next age class and early loss, each ``[class, cell]``, g m-2 d-1.
 
@@ -172,8 +175,8 @@ class LeafDynamics(Process):
         boxes : Tensor
             Leaf carbon by age, ``[class, cell]``.
         lai, tas, tasmin, snow_water, opening, growing, deficit : Tensor
-            Leaf area index, temperatures, snow (mm), relative conductance, share of the day with growth,
-            unpaid maintenance (g m-2 d-1), ``[cell]``.
+            Leaf area index, temperatures, snow (mm), relative conductance, share of the day with
+            growth, unpaid maintenance (g m-2 d-1), ``[cell]``.
         features : Features or None
             For a neural closure.
         h : float
@@ -183,10 +186,11 @@ class LeafDynamics(Process):
         age = growing * self.senescence(age, features) * boxes.shape[0]
         leaf = boxes.sum(dim=0)
         sheltered = tasmin * torch.exp(-snow_water / SNOW_SHELTER)
+        frost = damage.frost_damage_rate(sheltered, p["frost_temperature"], 0.5)
         early = growing * (
             leaf_area.self_shading_loss(lai, p["extinction"])
             + p["drought_leaf_loss"] * (1.0 - opening)
-            + p["frost_leaf_loss"] * damage.frost_damage_rate(sheltered, p["frost_temperature"], 0.5)
+            + p["frost_leaf_loss"] * frost
             + safe_div(deficit, leaf + 1e-3)
         )
         total = limit_demand(boxes, boxes * (age + early), h)
@@ -237,7 +241,7 @@ class HeatDamage(Process):
     """
 
     specs = (
-        ParameterSpec("sterility_temperature", "degC", "daily maximum that halves grain set per day"),
+        ParameterSpec("sterility_temperature", "degC", "daily maximum with half of the loss"),
         ParameterSpec("sterility_rate", "d-1", "largest loss of grain set"),
     )
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features
+from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import phenology
 from neuralcrop.processes.base import Parameters, Process
@@ -38,7 +38,8 @@ class ThermalTimePhenology(Process):
     so dates have gradients with respect to thermal requirements (science of the stage step in
     `neuralcrop.physics.phenology.stage_step`).
 
-    Sources: Supit et al. (1994) WOFOST 6.0; Wang and Engel (1998) doi:10.1016/S0308-521X(98)00028-6.
+    Sources: Supit et al. (1994) WOFOST 6.0; Wang and Engel (1998)
+    doi:10.1016/S0308-521X(98)00028-6.
     """
 
     specs = (
@@ -56,6 +57,7 @@ class ThermalTimePhenology(Process):
         ParameterSpec("photoperiod_optimal", "h", "day length for full development"),
     )
     slots = ("development_rate",)
+    development_rate: Closure
 
     def forward(
         self, p: Parameters, development_stage: Tensor, vernalisation_days: Tensor, tas: Tensor,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features
+from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core import constants as const
 from neuralcrop.core.numerics import clip01
 from neuralcrop.core.parameters import ParameterSpec
@@ -108,16 +108,17 @@ class Photosynthesis(Process):
 
     specs = (
         ParameterSpec("c4", "1", "1 for the C4 pathway, 0 for C3"),
-        ParameterSpec("vcmax25", "umol m-2 s-1", "carboxylation capacity of the top leaves, 25 degC"),
+        ParameterSpec("vcmax25", "umol m-2 s-1", "carboxylation capacity of top leaves, 25 degC"),
         ParameterSpec("jmax_ratio", "1", "electron transport over carboxylation capacity, 25 degC"),
         ParameterSpec("quantum_yield", "1", "light use: electrons (C3) or CO2 (C4) per photon"),
         ParameterSpec("leaf_respiration_ratio", "1", "day respiration over vcmax25"),
         ParameterSpec("g1", "kPa0.5", "slope of stomatal conductance"),
         ParameterSpec("nitrogen_extinction", "1", "decline of capacity down the canopy"),
-        ParameterSpec("capacity_decline", "1", "share of capacity lost between anthesis and maturity"),
+        ParameterSpec("capacity_decline", "1", "share of capacity lost from anthesis to maturity"),
         ParameterSpec("c4_slope", "mol m-2 s-1", "initial slope of the C4 CO2 response"),
     )
     slots = ("vcmax",)
+    vcmax: Closure
 
     def __init__(self, pathways: tuple[str, ...] = ("c3", "c4")) -> None:
         super().__init__()
@@ -146,8 +147,11 @@ class Photosynthesis(Process):
             top, lai, p["nitrogen_extinction"], light.beam_extinction)
         vcmax25 = torch.stack((sunlit, shaded), dim=-2)
         t = light.temperature
-        c3 = self._c3(p, light, vcmax25, t, growth_temperature, ps) if "c3" in self.pathways else None
-        c4 = self._c4(p, light, vcmax25, t) if "c4" in self.pathways else None
+        c3 = c4 = None
+        if "c3" in self.pathways:
+            c3 = self._c3(p, light, vcmax25, t, growth_temperature, ps)
+        if "c4" in self.pathways:
+            c4 = self._c4(p, light, vcmax25, t)
         leaves = _blend(p["c4"], c3, c4)
         ratio = stomata.medlyn_ci_ratio(p["g1"], light.vapour_pressure_deficit).unsqueeze(-2)
         ci = ratio * co2
@@ -182,8 +186,8 @@ class Photosynthesis(Process):
 
     def canopy_conductance(self, leaves: Leaves, light: Light) -> Tensor:
         """Daylight mean conductance of the canopy for water vapour, mol m-2 s-1, ``[cell]``."""
-        total = leaves.conductance.sum(dim=-2) * light.seconds
-        return const.WATER_TO_CO2_DIFFUSIVITY * total.sum(dim=0) / light.seconds.sum(dim=0).clamp_min(1.0)
+        total = (leaves.conductance.sum(dim=-2) * light.seconds).sum(dim=0)
+        return const.WATER_TO_CO2_DIFFUSIVITY * total / light.seconds.sum(dim=0).clamp_min(1.0)
 
     def _c3(
         self, p: Parameters, light: Light, vcmax25: Tensor, t: Tensor, growth_temperature: Tensor,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features
+from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS, Site
 from neuralcrop.core.numerics import limit_demand, safe_div
 from neuralcrop.core.parameters import ParameterSpec
@@ -47,8 +47,11 @@ class SoilFluxes(NamedTuple):
 
 
 class SoilColumn(NamedTuple):
-    """Soil of a run: water at the three points (mm), conductivity (mm h-1),
-    ``[layer, cell]``; depth to which roots can grow (m), ``[cell]``."""
+    """Soil of a run.
+
+    Water at the three points (mm) and conductivity (mm h-1), ``[layer, cell]``; depth to which
+    roots can grow (m), ``[cell]``.
+    """
 
     wilting: Tensor
     capacity: Tensor
@@ -92,6 +95,7 @@ class SoilWater(Process):
         ParameterSpec("storage_scale", "1", "factor on the soil's plant-available water"),
     )
     slots = ("percolation",)
+    percolation: Closure
 
     def column(self, p: Parameters, site: Site) -> SoilColumn:
         """Capacities of the soil with the parameters' factors on it; once a run."""

@@ -205,7 +205,8 @@ def season_gradient(
 
 def globe_in_subprocess(crop: str, block_cells: int) -> dict[str, Any]:
     """A year of the half-degree globe in a process of its own, for its peak memory."""
-    code = f"from neuralcrop.simulation.bench import globe_year; globe_year({crop!r}, {block_cells})"
+    code = (f"from neuralcrop.simulation import bench; "
+            f"bench.globe_year({crop!r}, {block_cells})")
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

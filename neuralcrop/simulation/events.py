@@ -49,12 +49,10 @@ RECORD = (
 )
 """Outputs of a season, written at harvest."""
 
-SEASON = Layout({
-    name: 1 for name in (
-        "active", "plant_day", "plant_day_of_year", "plant_year", "harvests", "start_water",
-        *(f"last_{name}" for name in RECORD),
-    )
-})
+SEASON = Layout(dict.fromkeys((
+    "active", "plant_day", "plant_day_of_year", "plant_year", "harvests", "start_water",
+    *(f"last_{name}" for name in RECORD),
+), 1))
 """Bookkeeping of seasons, changed by jumps only: the running season and the last one's record."""
 
 _LEDGER = Ledger(STATE)
@@ -69,8 +67,11 @@ class Today(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """What management asks for on a day, ``[cell]``: day of year of sowing and of fixed harvest
-    (0 for none), irrigation trigger and target (relative water), dated irrigation (mm)."""
+    """What management asks for on a day, ``[cell]``.
+
+    Day of year of sowing and of fixed harvest (0 for none), irrigation trigger and target
+    (relative water), dated irrigation (mm).
+    """
 
     sowing_day: Tensor
     harvest_day: Tensor
