@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -198,3 +198,8 @@ def _vector_coords(dim: str) -> dict[str, Any]:
         "depth_bounds": ((dim, "bounds"), bounds),
     }
 
+
+def concat_time(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Chunks of days, in order, as one dataset."""
+    return xr.concat(parts, "time", data_vars="minimal", coords="minimal", compat="override",
+                     join="override", combine_attrs="override")

@@ -24,7 +24,7 @@ from neuralcrop.projection.scenarios import changed_forcing, describe_change
 from neuralcrop.projection.summary import print_summary, summarise, write_summary
 from neuralcrop.projection.years import add_changes, by_year, harvest_lag
 from neuralcrop.simulation.integrate import Stepper
-from neuralcrop.simulation.progress import cell_day_progress
+from neuralcrop.output.progress import cell_day_progress
 from neuralcrop.simulation.simulate import PreparedRun, configured_inputs, prepare_run
 
 log = logging.getLogger("neuralcrop.projection")

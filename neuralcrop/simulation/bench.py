@@ -82,8 +82,6 @@ def bench_place(model: CropModel, crop: str, n_cells: int, dtype: torch.dtype = 
 
 def run(config: BenchConfig) -> dict[str, Any]:
     """``neuralcrop bench``: measure, print and write the JSON; returns its content."""
-    from rich import print as show
-
     from neuralcrop.simulation.restart import write_text
 
     if config.compute.threads:
@@ -107,7 +105,7 @@ def run(config: BenchConfig) -> dict[str, Any]:
     if config.globe:
         result["globe_year"] = globe_in_subprocess(crop, config.compute.block_cells)
     write_text(Path(config.output), json.dumps(result, indent=1))
-    show(result)
+    print(json.dumps(result, indent=1))
     return result
 
 

@@ -35,10 +35,10 @@ Frequency = Literal["season", "monthly", "daily"]
 CHUNK_VALUES = 2.5e8
 """Weather values held at a time: a gigabyte in single precision."""
 
-EAGER_DAY = 4e-3
-"""Seconds that a day of a small block takes uncompiled, by measurement; only for the choice."""
+EAGER_DAY, EAGER_CELL_DAY = 5e-3, 6e-6
+"""Seconds that a day and a cell-day take uncompiled, roughly; only for the choice."""
 
-COMPILE_PAYS = 60.0
+COMPILE_PAYS = 45.0
 """Estimated eager seconds above which compiling pays."""
 
 DEFAULT_DAILY = ("development_stage", "lai", "storage_carbon", "root_zone_wetness")
@@ -90,7 +90,7 @@ class Compute:
         if self.compile != "auto":
             return bool(self.compile)
         blocks = -(-n_cells // self.block_cells)
-        eager = EAGER_DAY * n_days * blocks + 1e-6 * n_days * n_cells
+        eager = n_days * (EAGER_DAY * blocks + EAGER_CELL_DAY * n_cells)
         if eager < COMPILE_PAYS:
             return False
         if not any(shutil.which(c) for c in ("c++", "g++", "clang++")):
@@ -311,19 +311,34 @@ def _days(
     restart_from: str | Path | None, restart_to: str | Path | None,
     progress: Callable[[int], None] | None,
 ) -> xr.Dataset:
-    from neuralcrop.output.dataset import daily_dataset, monthly_mean
+    from neuralcrop.output.dataset import concat_time, monthly_mean
 
-    names = tuple(variables or DEFAULT_DAILY)
-    parts: dict[str, list[Tensor]] = {name: [] for name in names}
-
-    def keep(first_day: int, values: Mapping[str, Tensor]) -> None:
-        for name, value in values.items():
-            parts[name].append(value.clone())
-
-    run.execute(DailySink(names, keep), restart_from, restart_to, progress)
-    values = {name: torch.cat(chunks).numpy() for name, chunks in parts.items()}
-    dataset = daily_dataset(values, run.forcing["time"], run.cells, _attributes(run))
+    parts: list[xr.Dataset] = []
+    _each_chunk(run, variables, parts.append, restart_from, restart_to, progress)
+    dataset = concat_time(parts)
     return monthly_mean(dataset) if frequency == "monthly" else dataset
+
+
+def _each_chunk(
+    run: PreparedRun, variables: Sequence[str] | None, take: Callable[[xr.Dataset], None],
+    restart_from: str | Path | None = None, restart_to: str | Path | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Run all days and hand on each chunk of days as a dataset."""
+    from neuralcrop.output.dataset import daily_dataset
+
+    time, attributes = run.forcing["time"], _attributes(run)
+    done = 0
+
+    def write(first_day: int, values: Mapping[str, Tensor]) -> None:
+        nonlocal done
+        arrays = {name: value.numpy().copy() for name, value in values.items()}
+        n = len(next(iter(arrays.values())))
+        take(daily_dataset(arrays, time[done : done + n], run.cells, attributes))
+        done += n
+
+    sink = DailySink(tuple(variables or DEFAULT_DAILY), write)
+    run.execute(sink, restart_from, restart_to, progress)
 
 
 def _attributes(run: PreparedRun) -> dict[str, str]:
@@ -352,8 +367,8 @@ def _with(compute: Compute | None, device: str | None, dtype: Any) -> Compute:
 
 def run(config: SimulateConfig) -> Path:
     """``neuralcrop simulate``: simulate as configured and write the result; returns its path."""
-    from neuralcrop.output.write import write_dataset
-    from neuralcrop.simulation.progress import cell_day_progress
+    from neuralcrop.output.write import StreamWriter, write_dataset
+    from neuralcrop.output.progress import cell_day_progress
 
     started = time.perf_counter()
     inputs = configured_inputs(config)
@@ -364,11 +379,15 @@ def run(config: SimulateConfig) -> Path:
     path = Path(out.path) if out.path else config.run_dir / (
         "simulate.nc" if out.format == "netcdf" else "simulate.zarr")
     with cell_day_progress(total, "simulating") as progress:
-        if out.frequency == "season":
-            dataset = _seasons(prepared, out.variables, None, None, progress)
+        if out.frequency == "daily":
+            with StreamWriter(path, out.format, out.dtype) as file:
+                _each_chunk(prepared, out.variables, file.append, progress=progress)
+        elif out.frequency == "monthly":
+            dataset = _days(prepared, "monthly", out.variables, None, None, progress)
+            write_dataset(dataset, path, format=out.format, dtype=out.dtype)
         else:
-            dataset = _days(prepared, out.frequency, out.variables, None, None, progress)
-    write_dataset(dataset, path, format=out.format, dtype=out.dtype)
+            dataset = _seasons(prepared, out.variables, None, None, progress)
+            write_dataset(dataset, path, format=out.format, dtype=out.dtype)
     seconds = time.perf_counter() - started
     log.info("wrote %s: %d cells, %d days, %.1f s", path, prepared.cells.n_cells, n_days, seconds)
     return path
