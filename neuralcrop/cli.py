@@ -194,6 +194,7 @@ def _data_check(options: argparse.Namespace) -> None:
 
 def _data_demo(options: argparse.Namespace) -> None:
     _function("neuralcrop.data.demo:make")(options.directory)
+    _function("neuralcrop.training.demo:make_demo_yields")(options.directory)
     print(f"the demo data are in {options.directory}")
 
 

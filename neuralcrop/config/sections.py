@@ -244,10 +244,10 @@ class DataConfig(Section):
     """Our name of a weather variable to the file's, where it is not recognised."""
     co2: PositiveFloat | str | None
     """CO2 in ppm, or a CSV file of year and ppm; null for what the data hold, or the record."""
-    start_doy: DayOfYear | None
-    """Day of the harvest year on which all runs start; null: 30 days before sowing, in groups."""
+    lead_days: PositiveInt
+    """Days simulated before sowing, for the soil water."""
     n_days: PositiveInt | None
-    """Days simulated for a season; null for what the sowing days and the crop ask for."""
+    """Days simulated for a season, with those before sowing; null: to the crop's latest harvest."""
     train_years: Years
     """Years to learn from."""
     validate_years: Years

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neuralcrop.data.covariates import Standardiser
-from neuralcrop.data.seasons import Block, Seasons
+from neuralcrop.data.seasons import Block, Seasons, cuts
 
 
 class Epoch:
@@ -32,7 +32,7 @@ class Epoch:
     ) -> None:
         self.seasons = seasons
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        self.parts = seasons.cuts(rows, size, generator)
+        self.parts = cuts(rows, size, generator)
         self.size = size
 
     def __len__(self) -> int:

@@ -115,48 +115,15 @@ def training_tensors(
     climate, blocks = read_blocks(data)
     sowing = sowing_table(data, climate)
     offset, length = _span(sowing, data, start_month_offset, n_days)
-    records = site_records(data, climate, sowing, normal_years, dtype)
-    return assemble(data, blocks, sowing, np.isfinite(data.yields.values),
-                    window_days(start_doy, offset, length), records, dtype, device)
-
-
-Window = tuple[np.ndarray, np.ndarray]
-"""Year relative to the harvest year and day of the year, of every day of a run."""
-
-
-def assemble(
-    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], sowing: np.ndarray,
-    chosen: np.ndarray, window: Window, records: tuple[Site, Covariates],
-    dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
-) -> TrainingTensors:
-    """Chosen site-years as the cells of one run.
-
-    Parameters
-    ----------
-    data : YieldsData
-        From `open_yields`.
-    blocks
-        From `read_blocks`.
-    sowing : numpy.ndarray
-        ``[site, year]`` day of year.
-    chosen : numpy.ndarray
-        ``[site, year]`` whether the run has it.
-    window
-        From `window_days`.
-    records
-        From `site_records`.
-    dtype, device
-        Of the tensors.
-    """
-    year_shift, day = window
-    site_index, year_index, values = _sample_values(data, blocks, chosen, year_shift, day)
+    year_shift, day = _calendar(start_doy, offset, length)
+    site_index, year_index, values = _sample_values(data, blocks, year_shift, day)
     forcing = DailyForcing(
         torch.from_numpy(values).to(dtype=dtype, device=device or "cpu"),
         torch.as_tensor(day, device=device),
         torch.as_tensor(day, dtype=dtype, device=device),
         torch.as_tensor(year_shift + 1, device=device),
     )
-    per_site, site_covariates = records
+    per_site, site_covariates = site_records(data, climate, sowing, normal_years, dtype)
     table = pd.DataFrame({
         "site": site_index, "label": [data.cells.places.name(s) for s in site_index],
         "year": data.years[year_index], "lat": data.cells.lat[site_index],
@@ -171,11 +138,11 @@ def assemble(
 
 
 def _sample_values(
-    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], chosen: np.ndarray,
-    year_shift: np.ndarray, day: np.ndarray,
+    data: YieldsData, blocks: list[tuple[np.ndarray, Days, np.ndarray]], year_shift: np.ndarray,
+    day: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Site and year index of every chosen one with weather, and ``[day, variable, sample]``."""
-    site_index, year_index = np.nonzero(chosen)
+    """Site and year index of every observed yield with weather, and ``[day, variable, sample]``."""
+    site_index, year_index = np.nonzero(np.isfinite(data.yields.values))
     years = data.years[year_index]
     values = np.full((len(day), len(FORCING_NAMES), len(site_index)), np.nan, dtype=np.float32)
     for sites, days, block in blocks:
@@ -299,7 +266,7 @@ def _span(
     return offset, n_days
 
 
-def window_days(start_doy: int, offset: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
+def _calendar(start_doy: int, offset: int, n_days: int) -> tuple[np.ndarray, np.ndarray]:
     """Year relative to the harvest year and day of a 365-day year of every day of the run."""
     shift, month = divmod(offset, 12)
     first = shift * 365 + int(MONTH_START[month]) - 1 + start_doy - 1

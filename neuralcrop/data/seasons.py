@@ -1,4 +1,4 @@
-"""Seasons of site-years in fixed-size blocks, each group of them with its own calendar."""
+"""Seasons of site-years, aligned at sowing, in blocks of a fixed size."""
 
 from __future__ import annotations
 
@@ -12,27 +12,49 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.forcing import DailyForcing, Management, Site
+from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.data.covariates import Covariates
 from neuralcrop.data.errors import InputError, Problem, nearest
 from neuralcrop.data.management import FULL_IRRIGATION
-from neuralcrop.data.samples import (
-    LATE_SOWING,
-    TrainingTensors,
-    assemble,
-    read_blocks,
-    site_records,
-    sowing_table,
-    window_days,
-)
+from neuralcrop.data.samples import LATE_SOWING, read_blocks, site_records, sowing_table
+from neuralcrop.data.timeaxis import Days
 from neuralcrop.data.yields import YieldsData
 
 log = logging.getLogger("neuralcrop.data")
 
-LEAD = 30
-"""Days of fallow before the earliest sowing of a group."""
 
-SPAN = 60
-"""Days over which the sowings of a group may spread."""
+@dataclass(frozen=True)
+class AlignedForcing(DailyForcing):
+    """Weather of runs that begin on days of their own: ``solar_day`` is ``[time, cell]``.
+
+    ``day_of_year`` counts the days of the run from 1, ``year`` is 1 throughout.
+    """
+
+    def __post_init__(self) -> None:
+        n, _, n_cells = self.values.shape
+        if self.solar_day.shape != (n, n_cells):
+            raise ValueError(f"solar_day has shape {tuple(self.solar_day.shape)}, expected one "
+                             f"entry for each of {n} days and {n_cells} cells")
+
+    def days(self, start: int, stop: int) -> AlignedForcing:
+        """Days ``start`` to ``stop`` (exclusive, counted within this span)."""
+        return AlignedForcing(
+            self.values[start:stop], self.day_of_year[start:stop], self.solar_day[start:stop],
+            self.year[start:stop], self.first_day + start)
+
+    def cells(self, index: slice | Tensor) -> AlignedForcing:
+        """The same days of the run for some cells."""
+        return replace(self, values=self.values[:, :, index].contiguous(),
+                       solar_day=self.solar_day[:, index].contiguous())
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> AlignedForcing:
+        """Move everything to a device and the floating-point tensors to a precision."""
+        return replace(
+            self, values=self.values.to(device=device, dtype=dtype),
+            solar_day=self.solar_day.to(device=device, dtype=dtype),
+            day_of_year=self.day_of_year.to(device=device), year=self.year.to(device=device))
 
 
 @dataclass(frozen=True)
@@ -94,31 +116,48 @@ class Block:
 
 
 class Seasons:
-    """All samples of a dataset, in groups that share a calendar.
+    """All samples of a dataset, as the cells of one run each, aligned at sowing.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a sample: ``site`` (number), ``label``, ``year`` (of harvest), ``lat``, ``lon``,
+        ``observed`` (t ha-1 dry matter).
+    covariates : Covariates
+        Of each site.
 
     Parameters
     ----------
-    groups : sequence of TrainingTensors
-        Samples whose runs begin on the same day.
-    crop : int
-        Index of the crop.
-    orders : Orders
-        Management.
+    table : pandas.DataFrame
+        See above.
+    forcing : AlignedForcing
+        Of all samples.
+    site : Site
+        Of all samples.
+    management : Management
+        Of all samples.
+    covariates : Covariates
+        Of each site.
     """
 
     def __init__(
-        self, groups: Sequence[TrainingTensors], crop: int = 0, orders: Orders | None = None
+        self, table: pd.DataFrame, forcing: AlignedForcing, site: Site, management: Management,
+        covariates: Covariates,
     ) -> None:
-        orders = orders or Orders()
-        self.groups = [_contiguous(g) for g in groups]
-        self.managements = [_management(g, crop, orders) for g in self.groups]
-        self.covariates: Covariates = self.groups[0].covariates
-        self.table = pd.concat([
-            g.table.assign(group=k, position=np.arange(len(g.table)), observed=g.observed.numpy())
-            for k, g in enumerate(self.groups)], ignore_index=True)
+        self.table, self.covariates = table, covariates
+        self.forcing, self.site, self.management = forcing, site, management
+        dtype = forcing.values.dtype
+        self._site_index = torch.tensor(table["site"].to_numpy())
+        self._observed = torch.tensor(table["observed"].to_numpy(float), dtype=dtype)
+        self._year = torch.tensor(table["year"].to_numpy(), dtype=torch.float32)
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def n_days(self) -> int:
+        """Days of a run."""
+        return self.forcing.n_days
 
     def choose_covariates(self, names: Sequence[str]) -> None:
         """Keep some covariates, in this order.
@@ -136,33 +175,22 @@ class Seasons:
         rows = [known.index(n) for n in names]
         self.covariates = Covariates(self.covariates.values[rows], tuple(names))
 
-    @property
-    def cell_days(self) -> int:
-        """Cell-days of one run of all samples."""
-        return sum(g.forcing.n_days * g.forcing.n_cells for g in self.groups)
-
     def block(self, rows: np.ndarray, size: int) -> Block:
-        """Samples of one group as a block of fixed size, filled up with the first.
+        """Samples as a block of fixed size, filled up with the first of them.
 
         Parameters
         ----------
         rows : numpy.ndarray
-            Rows of the table, of one group.
+            Rows of the table.
         size : int
             Cells of the block.
         """
-        part = self.table.iloc[rows]
-        k = int(part["group"].iloc[0])
-        group = self.groups[k]
-        filled = np.concatenate([np.arange(len(rows)), np.zeros(size - len(rows), dtype=int)])
-        index = torch.from_numpy(part["position"].to_numpy()[filled])
+        index = torch.full((size,), int(rows[0]))
+        index[: len(rows)] = torch.from_numpy(np.asarray(rows, dtype=np.int64))
         return Block(
-            replace(group.forcing, values=group.forcing.values[:, :, index].contiguous()),
-            group.site.cells(index), self.managements[k].cells(index),
-            self.covariates.values[:, group.site_index[index]], group.observed[index],
-            torch.from_numpy(part["year"].to_numpy(np.float32)[filled]),
-            (torch.arange(size) < len(rows)).to(group.observed.dtype),
-            torch.from_numpy(np.asarray(rows)[filled]))
+            self.forcing.cells(index), self.site.cells(index), self.management.cells(index),
+            self.covariates.values[:, self._site_index[index]], self._observed[index],
+            self._year[index], (torch.arange(size) < len(rows)).to(self._observed.dtype), index)
 
     def blocks(
         self, rows: np.ndarray, size: int, generator: torch.Generator | None = None
@@ -176,48 +204,50 @@ class Seasons:
         size : int
             Cells of a block.
         generator : torch.Generator, optional
-            Shuffles samples within groups, and the blocks.
+            Shuffles the samples.
         """
-        for part in self.cuts(rows, size, generator):
+        for part in cuts(rows, size, generator):
             yield self.block(part, size)
 
-    def cuts(
-        self, rows: np.ndarray, size: int, generator: torch.Generator | None = None
-    ) -> list[np.ndarray]:
-        """Rows of each block; see `blocks`."""
-        rows = np.asarray(rows)
-        group = self.table["group"].to_numpy()[rows]
-        parts: list[np.ndarray] = []
-        for k in range(len(self.groups)):
-            own = rows[group == k]
-            if generator is not None:
-                own = own[torch.randperm(len(own), generator=generator).numpy()]
-            n = -(-len(own) // size)
-            # equal parts, so that no block is nearly empty
-            parts += [p for p in np.array_split(own, n) if len(p)] if n else []
-        if generator is not None:
-            parts = [parts[k] for k in torch.randperm(len(parts), generator=generator).tolist()]
-        return parts
+
+def cuts(
+    rows: np.ndarray, size: int, generator: torch.Generator | None = None
+) -> list[np.ndarray]:
+    """Rows of each block; blocks are about equally full, so that none is nearly empty.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray
+        Rows of a table.
+    size : int
+        Largest number in a block.
+    generator : torch.Generator, optional
+        Shuffles the rows.
+    """
+    rows = np.asarray(rows)
+    if generator is not None:
+        rows = rows[torch.randperm(len(rows), generator=generator).numpy()]
+    return np.array_split(rows, -(-len(rows) // size)) if len(rows) else []
 
 
 def load_seasons(
-    data: YieldsData, season_days: int, start_doy: int | None = None, n_days: int | None = None,
-    *, crop: int = 0, orders: Orders | None = None,
-    normal_years: Sequence[int] | None = None, dtype: torch.dtype = torch.float32,
+    data: YieldsData, n_days: int, lead: int = 30, *, crop: int = 0,
+    orders: Orders | None = None, normal_years: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> Seasons:
-    """Every observed site-year as a cell of a run that begins shortly before sowing.
+    """Every observed site-year as a cell of a run that begins shortly before its sowing.
+
+    Runs of all samples have the same length, so that different calendars share a block and no
+    fallow is simulated that does not matter.
 
     Parameters
     ----------
     data : YieldsData
         From `open_yields`.
-    season_days : int
-        Longest season of the crop from sowing to harvest, d.
-    start_doy : int, optional
-        Day of the harvest year on which all runs begin. By default samples are grouped by sowing
-        day, and the runs of a group begin `LEAD` days before the first of them.
-    n_days : int, optional
-        Length of the runs, d; by default to the latest harvest, within the harvest year.
+    n_days : int
+        Length of the runs, d.
+    lead : int
+        Days of a run before sowing.
     crop : int
         Index of the crop.
     orders : Orders, optional
@@ -230,84 +260,80 @@ def load_seasons(
     Raises
     ------
     InputError
-        If the weather covers no site-year, or a crop would be sown outside the run.
+        If the weather covers no site-year.
     """
-    climate, blocks = read_blocks(data)
     orders = orders or Orders()
+    climate, blocks = read_blocks(data)
     sowing = sowing_table(data, climate)
     if orders.sowing is not None:
         sowing = np.full_like(sowing, orders.sowing)
-    records = site_records(data, climate, sowing, normal_years, dtype)
-    observed = np.isfinite(data.yields.values)
-    # days since 1 January of the harvest year
-    day = np.where(sowing >= LATE_SOWING, sowing - 365, sowing)
-    if start_doy is not None:
-        windows = [(observed, start_doy)]
-    else:
-        windows = [(observed & (day >= a) & (day <= b), a - LEAD if a <= 0 else max(a - LEAD, 1))
-                   for a, b in sowing_groups(day[observed])]
-    groups, refused = [], []
-    for chosen, first in windows:
-        length = _length(day[chosen], first, season_days, n_days, data)
-        begin = (first, 0) if first > 0 else (first + 365, -12)
-        try:
-            groups.append(assemble(data, blocks, sowing, chosen, window_days(*begin, length),
-                                   records, dtype))
-        except InputError as error:
-            refused.append(error)
-    if not groups:
-        raise refused[0]
-    for problem in refused:
-        log.warning("left out: %s", problem)
-    return Seasons(groups, crop, orders)
+    per_site, covariates = site_records(data, climate, sowing, normal_years, dtype)
+    site, column = np.nonzero(np.isfinite(data.yields.values))
+    year, day = data.years[column], sowing[site, column]
+    values = np.full((n_days, len(FORCING_NAMES), len(site)), np.nan, dtype=np.float32)
+    solar = np.full((n_days, len(site)), np.nan)
+    for sites, days, block in blocks:
+        own = np.flatnonzero(np.isin(site, sites))
+        first = first_days(days, year[own] - (day[own] >= LATE_SOWING), day[own] - lead)
+        _cut(values, solar, own, first, days, block[:, :, site[own] - sites[0]])
+    good = np.isfinite(solar[0]) & ~np.isnan(values).any(axis=(0, 1))
+    _check_cover(good, data, n_days, lead)
+    site, column, year = site[good], column[good], year[good]
+    table = pd.DataFrame({
+        "site": site, "label": [data.cells.places.name(s) for s in site], "year": year,
+        "lat": data.cells.lat[site], "lon": data.cells.lon[site],
+        "observed": data.yields.values[site, column]})
+    count = torch.arange(1, n_days + 1)
+    forcing = AlignedForcing(
+        torch.from_numpy(values[:, :, good]).to(dtype), count,
+        torch.from_numpy(solar[:, good]).to(dtype), torch.ones_like(count))
+    management = _management(day[good], lead, crop, orders, dtype)
+    return Seasons(table, forcing, per_site.cells(torch.from_numpy(site)), management, covariates)
 
 
-def sowing_groups(day: np.ndarray) -> list[tuple[int, int]]:
-    """First and last sowing day of groups that spread over at most `SPAN` days.
-
-    Sowings of the year before the harvest (days up to 0) and of its own are kept apart.
-    """
-    groups = []
-    for part in (day[day <= 0], day[day > 0]):
-        left = np.unique(part)
-        while left.size:
-            own = left[left <= left[0] + SPAN]
-            groups.append((int(own[0]), int(own[-1])))
-            left = left[len(own):]
-    return groups
+def first_days(days: Days, year: np.ndarray, day_of_year: np.ndarray) -> np.ndarray:
+    """Index in ``days`` of a day of each year (below 1: of the year before), -1 where outside."""
+    start = {int(y): int(np.argmax(days.year == y)) for y in np.unique(days.year)}
+    offset = {y: k - int(days.day_of_year[k]) for y, k in start.items()}
+    known = np.isin(year, list(start))
+    first = np.array([offset.get(int(y), 0) for y in year], dtype=int) + day_of_year
+    return np.where(known & (first >= 0), first, -1)
 
 
-def _length(
-    day: np.ndarray, first: int, season_days: int, n_days: int | None, data: YieldsData
-) -> int:
-    """Days of the runs of a group, to 31 December of the harvest year at most."""
-    last = min(int(day.max()) + season_days, 365)
-    length = n_days if n_days is not None else last - first + 1
-    outside = (day < first) | (day >= first + length)
-    if outside.any():
-        problem = Problem(
-            f"sowing of {int(outside.sum())} site-years", f"from day {day.min()} to {day.max()} of "
-            "the harvest year", f"within the run, day {first} to {first + length - 1}",
-            "leave out data.start_doy and data.n_days, or change them")
-        raise InputError([problem], data.source)
-    return length
+def _cut(
+    values: np.ndarray, solar: np.ndarray, samples: np.ndarray, first: np.ndarray, days: Days,
+    weather: np.ndarray,
+) -> None:
+    """Copy the runs of samples that lie within the days of the weather, ``[time, row, sample]``."""
+    n_days = len(values)
+    solar_day = days.solar_day
+    for k, (sample, start) in enumerate(zip(samples, first, strict=True)):
+        if 0 <= start <= len(solar_day) - n_days:
+            values[:, :, sample] = weather[start : start + n_days, :, k]
+            solar[:, sample] = solar_day[start : start + n_days]
 
 
-def _management(group: TrainingTensors, crop: int, orders: Orders) -> Management:
-    n = len(group.observed)
-    years = set(group.forcing.year.tolist())
-    late = (group.sowing >= LATE_SOWING) & (0 in years)
-    flat = torch.zeros(n, dtype=group.observed.dtype)
+def _check_cover(good: np.ndarray, data: YieldsData, n_days: int, lead: int) -> None:
+    if not good.any():
+        raise InputError([Problem(
+            "weather", f"covers none of {len(good)} site-years",
+            f"{n_days} days from {lead} days before sowing",
+            "check the years of yields and weather")], data.source)
+    if not good.all():
+        log.warning("%s: %d of %d site-years lack weather and are left out", data.source,
+                    int((~good).sum()), len(good))
+
+
+def _management(
+    sowing: np.ndarray, lead: int, crop: int, orders: Orders, dtype: torch.dtype
+) -> Management:
+    """Orders in days of the run: all samples are sown on the same one."""
+    n = len(sowing)
+    flat = torch.zeros(n, dtype=dtype)
+    harvest = np.zeros(n, dtype=np.int64)
+    if orders.harvest:
+        harvest = (orders.harvest - sowing) % 365 + lead + 1
     return Management(
-        crop=torch.full((n,), crop),
-        # first row: the year before the harvest
-        sowing_day=torch.stack((torch.where(late, group.sowing, 0),
-                                torch.where(late, 0, group.sowing))),
-        harvest_day=torch.full((n,), orders.harvest),
-        irrigation_threshold=flat + orders.irrigation[0],
-        irrigation_target=flat + orders.irrigation[1], first_year=0)
-
-
-def _contiguous(group: TrainingTensors) -> TrainingTensors:
-    values = group.forcing.values.contiguous()
-    return replace(group, forcing=replace(group.forcing, values=values))
+        crop=torch.full((n,), crop), sowing_day=torch.full((1, n), lead + 1),
+        harvest_day=torch.from_numpy(harvest), irrigation_threshold=flat + orders.irrigation[0],
+        irrigation_target=flat + orders.irrigation[1], first_year=1)

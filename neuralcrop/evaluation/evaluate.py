@@ -29,7 +29,7 @@ from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.simulation.simulate import Compute
 from neuralcrop.training.rollout import Rollout
-from neuralcrop.training.setup import compute_of, longest_season, orders_of
+from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology
 from neuralcrop.training.train import predict
 
@@ -126,9 +126,8 @@ def predict_dataset(
         seasons.choose_covariates(model.covariate_names)
     model.choose_pathways(torch.zeros(1, dtype=torch.long))
     device = compute.torch_device()
-    days = max(g.forcing.n_days for g in seasons.groups)
     rollout = Rollout(model.to(device), Solver(**kept["solver"]),
-                      compute.compiles(len(seasons), days))
+                      compute.compiles(len(seasons), seasons.n_days))
     technology = Technology.from_description(record["technology"]).to(device)
     predicted, unharvested = predict(
         rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
@@ -183,22 +182,15 @@ def _some_years(yields: YieldsData, years: tuple[int, int]) -> YieldsData:
 
 
 def _seasons(yields: YieldsData, record: Mapping[str, Any], dtype: torch.dtype) -> Seasons:
-    """Samples with the windows of the run, or windows of their own where those do not fit."""
+    """Samples as in the run."""
     kept = record["data"]
-    days = longest_season(record["crop"], record["spec"]["values"])
     orders = orders_of(ManagementConfig(**kept["management"]))
     first, last = kept["train_years"]
     wanted = range(first, last + 1)
     shared = np.isin(weather_years(yields), list(wanted)).sum()
     normal = wanted if shared >= min(FEW_YEARS, len(wanted)) else None
-    try:
-        return load_seasons(yields, days, kept["start_doy"], kept["n_days"], orders=orders,
-                            normal_years=normal, dtype=dtype)
-    except InputError:
-        if kept["start_doy"] is None and kept["n_days"] is None:
-            raise
-        log.info("sowing lies outside the days of the run; days chosen by sowing")
-        return load_seasons(yields, days, orders=orders, normal_years=normal, dtype=dtype)
+    return load_seasons(yields, kept["n_days"], kept["lead_days"], orders=orders,
+                        normal_years=normal, dtype=dtype)
 
 
 def weather_years(yields: YieldsData) -> np.ndarray:

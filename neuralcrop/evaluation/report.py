@@ -84,22 +84,23 @@ def markdown(title: str, result: Scores, meaning: Mapping[str, str], notes: Sequ
 
 
 def show(result: Scores, meaning: Mapping[str, str]) -> None:
-    """Print the report as tables; the best RMSE of each part is bold."""
+    """Print a table for each part; the best RMSE of each is bold."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table("part", "variant", *COLUMNS.values())
-    for column in table.columns[2:]:
-        column.justify = "right"
+    width = max((len(name) for by_variant in result.values() for name in by_variant), default=0)
     for part, by_variant in result.items():
+        table = Table(title=f"{part}: {meaning.get(part, '')}", title_justify="left",
+                      box=box.SIMPLE_HEAD)
+        table.add_column("variant", min_width=width)
+        for heading in COLUMNS.values():
+            table.add_column(heading, justify="right", min_width=6)
         best = min(by_variant, key=lambda name: _rank(by_variant[name]["rmse"]))
-        for k, (name, record) in enumerate(by_variant.items()):
-            style = "bold" if name == best else None
-            table.add_row(meaning.get(part, part) if k == 0 else "", name, *cells(record),
-                          style=style)
-        table.add_section()
-    console.print(table)
+        for name, record in by_variant.items():
+            table.add_row(name, *cells(record), style="bold" if name == best else None)
+        console.print(table)
 
 
 def _rank(value: float) -> float:

@@ -20,7 +20,7 @@ from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.training.callbacks import write_csv
-from neuralcrop.training.setup import fingerprint
+from neuralcrop.training.setup import fingerprint, run_days
 
 if TYPE_CHECKING:
     from neuralcrop.training.train import Variant
@@ -76,7 +76,7 @@ def data_record(config: TrainConfig, block_cells: int) -> dict[str, Any]:
     data, solver = config.data, config.solver
     return {
         "path": os.path.abspath(data.path), "weather": data.weather, "names": data.names,
-        "co2": data.co2, "start_doy": data.start_doy, "n_days": data.n_days,
+        "co2": data.co2, "lead_days": data.lead_days, "n_days": run_days(config),
         "train_years": list(data.train_years), "block_cells": block_cells,
         "management": config.management.model_dump(mode="json"),
         "solver": solver.model_dump(mode="json"), "dtype": config.compute.dtype}
@@ -134,7 +134,7 @@ def notes(config: TrainConfig, variants: Mapping[str, Variant], seconds: float) 
     else:
         lines.append("The weights are those of the last epoch: the validation years chose nothing.")
     if config.loss.technology == "linear":
-        trends = ", ".join(f"{name} {float(v.technology.percent):+.2f}"
+        trends = ", ".join(f"{name} {v.technology.percent.item():+.2f}"
                            for name, v in variants.items() if v.technology is not None)
         lines.append("All models have a linear technology trend, fitted on the training years, "
                      f"% a year: {trends}.")

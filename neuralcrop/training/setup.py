@@ -29,10 +29,14 @@ def crop_of(config: TrainConfig) -> str:
     return config.crop.name or "maize"
 
 
-def longest_season(crop: str, values: Mapping[str, Any] | None = None) -> int:
-    """Days from sowing to the latest harvest."""
-    given = (values or {}).get("maximum_season")
-    return int(given or load_catalogue((crop,))[crop]["maximum_season"].value[0])
+def run_days(config: TrainConfig) -> int:
+    """Length of a run: as given, or to the crop's latest harvest."""
+    if config.data.n_days is not None:
+        return config.data.n_days
+    crop = crop_of(config)
+    given = config.crop.parameters.get("maximum_season")
+    longest = given or load_catalogue((crop,))[crop]["maximum_season"].value[0]
+    return config.data.lead_days + int(longest) + 1  # type: ignore[arg-type]
 
 
 def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
@@ -47,9 +51,8 @@ def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
     yields = open_yields(data.path, crop, data.weather, names=data.names, co2=data.co2)
     first, last = data.train_years
     seasons = load_seasons(
-        yields, longest_season(crop, config.crop.parameters), data.start_doy, data.n_days,
-        orders=orders_of(config.management), normal_years=range(first, last + 1),
-        dtype=compute_of(config).torch_dtype())
+        yields, run_days(config), data.lead_days, orders=orders_of(config.management),
+        normal_years=range(first, last + 1), dtype=compute_of(config).torch_dtype())
     parts = split(seasons.table, data.train_years, data.validate_years, data.test_years,
                   data.holdout_cells, config.seed)
     if config.parameters.network.covariates:
@@ -115,11 +118,13 @@ def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) 
         covariates=tuple(covariates) if hybrid and network.names else ())
 
 
-def part_of(whole: CropModel, spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> CropModel:
+def part_of(spec: ModelSpec, state: Mapping[str, torch.Tensor]) -> CropModel:
     """Model of a variant with its share of the weights of the whole."""
     model = build_model(spec)
     own = model.state_dict()
-    model.load_state_dict({**own, **{k: v.cpu() for k, v in state.items() if k in own}})
+    # without a network there are no covariates
+    shared = {k: v.cpu() for k, v in state.items() if k in own and v.shape == own[k].shape}
+    model.load_state_dict({**own, **shared})
     return model.eval()
 
 

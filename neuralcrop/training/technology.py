@@ -70,7 +70,7 @@ class Technology(nn.Module):
 
     def describe(self) -> dict[str, Any]:
         """What `from_description` needs, for JSON."""
-        return {"kind": self.kind, "percent_per_year": float(self.percent),
+        return {"kind": self.kind, "percent_per_year": self.percent.item(),
                 "reference_year": self.reference_year}
 
     @classmethod

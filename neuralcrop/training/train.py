@@ -141,9 +141,9 @@ class Session:
         model.choose_pathways(torch.zeros(1, dtype=torch.long))
         epochs = config.trainer.max_epochs + config.trainer.tuned_epochs
         work = GRADIENT_COST * epochs * len(self.data.train_rows)
-        days = max(g.forcing.n_days for g in self.seasons.groups)
         size = self.data.batch_cells
-        compiled = replace(self.compute, block_cells=size).compiles(work, days)
+        compiled = replace(self.compute, block_cells=size).compiles(
+            work, self.seasons.n_days)
         return Rollout(model.to(self.device), solver_of(config), compiled, one_graph=True)
 
     def variants(self) -> dict[str, Variant]:
@@ -174,8 +174,8 @@ class Session:
         rows = self.parts["train"]
         table = self.seasons.table.iloc[rows]
         technology = Technology(self.technology.kind, self.technology.reference_year)
-        technology.fit(torch.from_numpy(simulated[rows]), torch.from_numpy(
-            table["year"].to_numpy(float)), torch.from_numpy(table["observed"].to_numpy(float)))
+        technology.fit(torch.from_numpy(simulated[rows]), torch.tensor(
+            table["year"].to_numpy(float)), torch.tensor(table["observed"].to_numpy(float)))
         with torch.no_grad():
             self.technology.percent.copy_(technology.percent)
         return self._finished("physics")
@@ -233,7 +233,7 @@ class Session:
             if variant.spec is None or variant.state is None or variant.technology is None:
                 continue
             last = name
-            model = part_of(self.rollout.model, variant.spec, variant.state)
+            model = part_of(variant.spec, variant.state)
             extra: dict[str, Any] = {
                 "neuralcrop": neuralcrop.__version__, "variant": name,
                 "crop": crop_of(self.config), "technology": variant.technology.describe(),
@@ -244,7 +244,7 @@ class Session:
         spec, state = variants[last].spec, variants[last].state
         assert spec is not None
         assert state is not None
-        model = part_of(self.rollout.model, spec, state)
+        model = part_of(spec, state)
         save_model(model, self.directory, **{**extra, "variant": last})
         records.write_parameters(model, variants, self.seasons, self.parts["train"],
                                  self.directory / "parameters.csv")
