@@ -1,0 +1,117 @@
+"""A day may be skipped only where its jump would change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neuralcrop.core.forcing import DailyForcing, Management
+from neuralcrop.models.global_ import STATE
+from neuralcrop.simulation.bench import bench_weather
+from neuralcrop.simulation.events import SEASON
+from neuralcrop.simulation.integrate import Schedule
+from tests.model_runs import SmallRun
+
+N = 4
+FIRST = 400
+
+
+@pytest.fixture(scope="module")
+def run() -> SmallRun:
+    return SmallRun("maize", n_cells=N, n_days=31)
+
+
+def year() -> DailyForcing:
+    return replace(bench_weather(N, 365, torch.float64), first_day=FIRST)
+
+
+def schedule(run: SmallRun, management: Management) -> Schedule:
+    return Schedule(year(), management, run.p[run.model.table.layout.start["maximum_season"]])
+
+
+def state(
+    run: SmallRun, stage: list[float], active: list[float], rain: float = 300.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    start = run.stepper.start(run.forcing, run.site, run.p)
+    x, season = start.x.clone(), start.season.clone()
+    STATE.get(x, "development_stage")[:] = torch.tensor(stage, dtype=x.dtype)
+    STATE.get(x, "storage_carbon")[:] = 100.0
+    STATE.get(x, "root_depth")[:] = 0.5
+    STATE.get(x, "precipitated_water")[:] = -rain
+    SEASON.get(season, "active")[:] = torch.tensor(active, dtype=x.dtype)
+    return x, season
+
+
+def changes(
+    run: SmallRun, plan: Schedule, k: int, x: torch.Tensor, season: torch.Tensor
+) -> bool:
+    named = run.model.table.layout.view(run.p)
+    after, record = run.stepper._jump(
+        x, season, run.p, run.model.place(named, run.site), *plan.at(k))
+    return not (torch.equal(after, x)
+                and torch.equal(record.nan_to_num(-9.0), season.nan_to_num(-9.0)))
+
+
+ORDERS = {
+    "rainfed": {},
+    "several sowing days": {"sowing_day": torch.tensor([[100, 121, 0, 300]])},
+    "fixed harvest": {"harvest_day": torch.tensor([250, 0, 260, 0])},
+    "dated irrigation": {"irrigation_dates": {
+        FIRST + 150: torch.tensor([0.0, 20.0, 0.0, 0.0], dtype=torch.float64)}},
+    "irrigated": {"irrigation_threshold": torch.full((N,), 0.8, dtype=torch.float64)},
+}
+
+STAGES = {
+    "fallow": ([2.0] * N, [0.0] * N),
+    "growing": ([0.3, 0.9, 1.4, 1.99], [1.0] * N),
+    "ripe": ([2.0, 1.5, 2.0, 0.5], [1.0, 1.0, 1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("stages", STAGES)
+@pytest.mark.parametrize("orders", ORDERS)
+def test_no_day_that_changes_anything_is_skipped(
+    run: SmallRun, orders: str, stages: str
+) -> None:
+    plan = schedule(run, replace(run.management, **ORDERS[orders]))  # type: ignore[arg-type]
+    x, season = state(run, *STAGES[stages])
+    skipped = 0
+    for k in (*range(0, 365, 23), 99, 120, 150, 249, 259, 299):
+        for age in (10.0, 29.0, 30.0, 179.0, 180.0):
+            SEASON.get(season, "plant_day")[:] = FIRST + k - age
+            if not plan.due(k, x, season):
+                skipped += 1
+                assert not changes(run, plan, k, x, season), f"day {k}, age {age}"
+    assert (skipped == 0) == (orders == "irrigated")
+
+
+@pytest.mark.parametrize(("orders", "days"), [
+    ("several sowing days", (99, 120, 299)), ("fixed harvest", (249, 259)),
+    ("dated irrigation", (150,))])
+def test_ordered_days_are_due(run: SmallRun, orders: str, days: tuple[int, ...]) -> None:
+    plan = schedule(run, replace(run.management, **ORDERS[orders]))  # type: ignore[arg-type]
+    x, season = state(run, *STAGES["fallow"])
+    assert all(plan.due(k, x, season) for k in days)
+    if orders == "several sowing days":
+        assert all(changes(run, plan, k, x, season) for k in days)
+
+
+def test_harvests_are_due_on_their_day(run: SmallRun) -> None:
+    plan = schedule(run, run.management)
+    x, season = state(run, *STAGES["growing"])
+    SEASON.get(season, "plant_day")[:] = FIRST + 20 - 179.0
+    assert not plan.due(20, x, season)
+    assert plan.due(21, x, season)  # the latest date
+    SEASON.get(season, "plant_day")[:] = FIRST + 20 - 30.0
+    STATE.get(x, "development_stage")[2] = 2.0
+    assert plan.due(20, x, season)
+
+
+def test_long_fallow_is_closed_at_the_turn_of_the_year_at_the_latest(run: SmallRun) -> None:
+    # its balance starts anew on the next day with any event: no record depends on the day
+    plan = schedule(run, run.management)
+    x, season = state(run, *STAGES["fallow"], rain=2500.0)
+    assert plan.due(0, x, season)
+    assert changes(run, plan, 0, x, season)
