@@ -153,6 +153,7 @@ _FLUX = [
     _V("leaf_loss", "flux", "g m-2 d-1", "leaf carbon lost to shade, drought, frost, starvation",
        0, size=N_LEAF_CLASSES),
     _V("stem_loss", "flux", "g m-2 d-1", "stem carbon lost", 0),
+    _V("stem_remobilisation", "flux", "g m-2 d-1", "stem carbon passed back to the reserve", 0),
     _V("root_loss", "flux", "g m-2 d-1", "root carbon lost", 0),
     _V("rain_infiltration", "flux", "kg m-2 d-1", "rain entering the soil", 0),
     _V("rain_runoff", "flux", "kg m-2 d-1", "rain running off the surface", 0),

@@ -28,9 +28,9 @@ from neuralcrop.processes.growth import (
     Allocation,
     HeatDamage,
     LeafDynamics,
-    OrganLoss,
     Respiration,
     RootGrowth,
+    StemsAndRoots,
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
 from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
@@ -69,7 +69,7 @@ class GlobalCropProcesses(nn.Module):
         self.respiration = Respiration()
         self.allocation = Allocation()
         self.leaves = LeafDynamics()
-        self.organs = OrganLoss()
+        self.organs = StemsAndRoots()
         self.roots = RootGrowth()
         self.heat = HeatDamage()
         self.snow = Snow()
@@ -279,14 +279,15 @@ class CropModel(nn.Module):
         gpp = grow.growing * parts.photosynthesis.assimilate(
             p, leaves, light, demand.opening, w["co2"])
         maintenance = parts.respiration(
-            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, w["tas"])
+            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, stage,
+            w["tas"])
         growth = parts.allocation(
             p, stage, grow.growing, x["reserve_carbon"], maintenance,
             parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
             grow.growing, growth.deficit, features, h)
-        stem_loss, root_loss = parts.organs(
+        organs = parts.organs(
             p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
 
         fluxes = {
@@ -295,8 +296,7 @@ class CropModel(nn.Module):
             "growth_respiration": growth.growth_respiration,
             "leaf_growth": growth.leaf, "stem_growth": growth.stem, "root_growth": growth.root,
             "storage_growth": growth.storage,
-            "leaf_ageing": ageing, "leaf_loss": lost, "stem_loss": stem_loss,
-            "root_loss": root_loss,
+            "leaf_ageing": ageing, "leaf_loss": lost, **organs._asdict(),
             "rain_infiltration": through * soil.infiltration_share,
             "rain_runoff": through * (1.0 - soil.infiltration_share),
             "interception": intercepted, "snowfall": snow.snowfall,

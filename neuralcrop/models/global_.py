@@ -28,7 +28,7 @@ STATE = Layout.of((*STOCKS, *RESERVOIRS, *CLOCKS))
 FLUXES = Layout.of((
     "gross_primary_production", "maintenance_respiration", "growth_respiration",
     "leaf_growth", "stem_growth", "root_growth", "storage_growth",
-    "leaf_ageing", "leaf_loss", "stem_loss", "root_loss",
+    "leaf_ageing", "leaf_loss", "stem_loss", "stem_remobilisation", "root_loss",
     "rain_infiltration", "rain_runoff", "interception", "snowfall",
     "melt_infiltration", "melt_runoff", "sublimation",
     "percolation", "saturation_excess", "soil_evaporation", "transpiration",
@@ -45,6 +45,7 @@ STOICHIOMETRY = Stoichiometry(STATE, FLUXES, [
     *cascade("leaf_ageing", "leaf_carbon", "litter_carbon"),
     *drain("leaf_loss", "leaf_carbon", "litter_carbon"),
     *move("stem_loss", "stem_carbon", "litter_carbon"),
+    *move("stem_remobilisation", "stem_carbon", "reserve_carbon"),
     *move("root_loss", "root_carbon", "litter_carbon"),
     *move("rain_infiltration", "precipitated_water", "soil_water"),
     *move("rain_runoff", "precipitated_water", "runoff_water"),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features
-from neuralcrop.core.numerics import donor_limit, limit_demand, safe_div, smooth_min
+from neuralcrop.core.numerics import clip01, donor_limit, limit_demand, safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
 from neuralcrop.processes.base import Parameters, Process
@@ -21,6 +21,9 @@ STAGE_SPACING = 0.2
 
 SNOW_SHELTER = 25.0
 """Snow that keeps a share 1/e of the frost from plants, mm: 0.1 m of 250 kg m-3."""
+
+STAGE_WIDTH = 0.02
+"""Width of passages at a development stage."""
 
 DYING_STAGE = 1.5
 """Development stage after which stems and roots die (Supit et al. 1994)."""
@@ -41,10 +44,12 @@ class Growth(NamedTuple):
 class Respiration(Process):
     """Maintenance respiration per organ with a Q10 response.
 
-    Leaves down the canopy hold less nitrogen and respire less, by the profile of their capacity.
+    Respiration follows nitrogen: leaves down the canopy hold less by the profile of their
+    capacity, and the concentration of all vegetative organs falls as the crop develops.
 
     Sources: Supit et al. (1994); Penning de Vries et al. (1989); De Pury and Farquhar (1997)
-    doi:10.1111/j.1365-3040.1997.00094.x for the profile.
+    doi:10.1111/j.1365-3040.1997.00094.x for the profile; WOFOST 8.1 maximum leaf nitrogen (0.03,
+    0.02 and 0.014 at stages 0.7, 1 and 2) for the dilution.
     """
 
     specs = (
@@ -58,13 +63,16 @@ class Respiration(Process):
 
     def forward(
         self, p: Parameters, leaf: Tensor, stem: Tensor, root: Tensor, storage: Tensor,
-        lai: Tensor, tas: Tensor,
+        lai: Tensor, development_stage: Tensor, tas: Tensor,
     ) -> Tensor:
         """Demand of maintenance, g m-2 d-1, for organ carbon in g m-2, ``[cell]``."""
+        dilution = (1.0 - clip01((development_stage - 0.7) / 0.3) / 3.0
+                    - 0.2 * clip01(development_stage - 1.0))
         depth = p["nitrogen_extinction"] * lai + 1e-3
         profile = -torch.expm1(-depth) / depth
-        at_25 = (p["maintenance_leaf"] * profile * leaf + p["maintenance_stem"] * stem
-                 + p["maintenance_root"] * root + p["maintenance_storage"] * storage)
+        vegetative = (p["maintenance_leaf"] * profile * leaf + p["maintenance_stem"] * stem
+                      + p["maintenance_root"] * root)
+        at_25 = dilution * vegetative + p["maintenance_storage"] * storage
         return at_25 * respiration.q10(tas, p["respiration_q10"], 25.0)
 
 
@@ -147,6 +155,7 @@ class LeafDynamics(Process):
         ParameterSpec("leaf_base_temperature", "degC", "no leaf ageing or juvenile growth below"),
         ParameterSpec("juvenile_growth_rate", "degC-1 d-1", "relative growth of juvenile leaves"),
         ParameterSpec("juvenile_area", "1", "leaf area index at which leaves leave the sink limit"),
+        ParameterSpec("maximum_leaf_area", "1", "leaf area index at which leaves stop growing"),
         ParameterSpec("drought_leaf_loss", "d-1", "largest loss of leaves to drought"),
         ParameterSpec("frost_temperature", "degC", "daily minimum that kills half of the leaves"),
         ParameterSpec("frost_leaf_loss", "d-1", "largest loss of leaves to frost"),
@@ -155,11 +164,15 @@ class LeafDynamics(Process):
     senescence: Closure
 
     def sink(self, p: Parameters, leaf: Tensor, lai: Tensor, tas: Tensor) -> Tensor:
-        """Carbon that leaves can take up, g m-2 d-1, ``[cell]``."""
+        """Carbon that leaves can take up, g m-2 d-1, ``[cell]``.
+
+        Exponential while the canopy is open, then free up to the largest leaf area.
+        """
         warmth = (tas - p["leaf_base_temperature"]).clamp_min(0.0)
         grown = lai / p["juvenile_area"]
         release = 1.0 + grown * grown * grown * grown
-        return leaf * p["juvenile_growth_rate"] * warmth * release
+        room = (1.0 - lai / p["maximum_leaf_area"]).clamp_min(0.0)
+        return leaf * p["juvenile_growth_rate"] * warmth * release * room
 
     def losses(
         self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
@@ -198,22 +211,38 @@ class LeafDynamics(Process):
         return ageing, total - ageing
 
 
-class OrganLoss(Process):
-    """Death of stems and roots after development stage 1.5 (Supit et al. 1994)."""
+class OrganLoss(NamedTuple):
+    """Carbon leaving stems and roots, g m-2 d-1, ``[cell]``."""
+
+    stem_loss: Tensor
+    stem_remobilisation: Tensor
+    root_loss: Tensor
+
+
+class StemsAndRoots(Process):
+    """Death of stems and roots late in the season, and stem reserves that fill the grain.
+
+    Sources: Supit et al. (1994) for the death after stage 1.5; Bouman et al. (2001) ORYZA2000 and
+    Schnyder (1993) doi:10.1111/j.1469-8137.1993.tb03738.x for the remobilisation after anthesis.
+    """
 
     specs = (
         ParameterSpec("stem_loss_rate", "d-1", "relative death of stems late in the season"),
+        ParameterSpec("stem_remobilisation", "d-1", "share of stems remobilised after anthesis"),
         ParameterSpec("root_loss_rate", "d-1", "relative death of roots late in the season"),
     )
 
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, stem: Tensor, root: Tensor,
         h: float,
-    ) -> tuple[Tensor, Tensor]:
-        """Stem and root loss, g m-2 d-1, ``[cell]``."""
-        late = growing * torch.sigmoid((development_stage - DYING_STAGE) / 0.02)
-        return (limit_demand(stem, stem * late * p["stem_loss_rate"], h),
-                limit_demand(root, root * late * p["root_loss_rate"], h))
+    ) -> OrganLoss:
+        """Losses of the day."""
+        late = growing * torch.sigmoid((development_stage - DYING_STAGE) / STAGE_WIDTH)
+        filling = growing * torch.sigmoid((development_stage - 1.0) / STAGE_WIDTH)
+        dying, moving = late * p["stem_loss_rate"], filling * p["stem_remobilisation"]
+        gone = donor_limit(stem, dying + moving, h)
+        moved = gone * safe_div(moving, dying + moving)
+        return OrganLoss(gone - moved, moved, donor_limit(root, late * p["root_loss_rate"], h))
 
 
 class RootGrowth(Process):

@@ -144,9 +144,10 @@ def _harvest(
     b["active"] = torch.where(harvest, 0.0, b["active"])
 
     gone = harvest.to(x.dtype)
-    s["harvested_carbon"] = s["harvested_carbon"] + gone * s["storage_carbon"]
+    grain = _grain(s)
+    s["harvested_carbon"] = s["harvested_carbon"] + gone * grain
     residue = (s["leaf_carbon"].sum(dim=0) + s["stem_carbon"] + s["root_carbon"]
-               + s["reserve_carbon"])
+               + s["reserve_carbon"] + (s["storage_carbon"] - grain))
     s["litter_carbon"] = s["litter_carbon"] + gone * residue
     for name in ("leaf_carbon", "stem_carbon", "root_carbon", "storage_carbon", "reserve_carbon"):
         s[name] = s[name] * (1.0 - gone)
@@ -166,7 +167,7 @@ def _record(
     supplied = b["start_water"] - s["precipitated_water"] - s["irrigated_water"]
     fixed = -(s["seed_carbon"] + s["assimilated_carbon"])
     return {
-        "yield": s["storage_carbon"] * to_yield,
+        "yield": _grain(s) * to_yield,
         "biom": shoot * to_yield,
         "plantday": b["plant_day_of_year"],
         "plantyear": b["plant_year"],
@@ -186,6 +187,11 @@ def _record(
         "water_residual": (_LEDGER.total(x, "water") - b["start_water"]) / supplied,
         "carbon_residual": _LEDGER.total(x, "carbon") / fixed.clamp_min(1e-6),
     }
+
+
+def _grain(s: dict[str, Tensor]) -> Tensor:
+    """Carbon of the harvest: storage organs of a crop that has flowered; g m-2, ``[cell]``."""
+    return torch.where(s["development_stage"] >= 1.0, s["storage_carbon"], 0.0)
 
 
 def _sow(

@@ -367,8 +367,8 @@ def _with(compute: Compute | None, device: str | None, dtype: Any) -> Compute:
 
 def run(config: SimulateConfig) -> Path:
     """``neuralcrop simulate``: simulate as configured and write the result; returns its path."""
-    from neuralcrop.output.write import StreamWriter, write_dataset
     from neuralcrop.output.progress import cell_day_progress
+    from neuralcrop.output.write import StreamWriter, write_dataset
 
     started = time.perf_counter()
     inputs = configured_inputs(config)
