@@ -2,11 +2,13 @@
 # PYTHON       interpreter for .venv                               make PYTHON=python3.12 test
 # TORCH_INDEX  package index to take torch from, for example the one with CPU-only builds that
 #              pytorch.org names: a smaller download on Linux machines without an NVIDIA GPU
+# JOBS         processes that run tests side by side                make JOBS=8 test
 # ARGS         arguments for pytest, the bench command or sphinx    make test ARGS="-k soil -x"
 
 PYTHON ?= python3
 TORCH_INDEX ?=
 ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,10 +32,10 @@ demo: $(READY)  ## make the demo data, train, evaluate and project on them
 	@echo "Results are in $(DEMO): train, metrics.json, project (NetCDF files and maps)."
 
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) $(ARGS)
 
 test-fast: $(READY)  ## run the tests that take no more than a few seconds each
-	$(BIN)/python -m pytest -m "not slow and not network" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) -m "not slow and not network" $(ARGS)
 
 lint: $(READY)  ## check the style of the code
 	$(BIN)/ruff check .
