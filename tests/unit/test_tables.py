@@ -1,0 +1,36 @@
+"""The generated tables of the documentation are those of the code as it is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from neuralcrop.core.variables import REGISTRY
+from neuralcrop.crops import crop_names
+
+
+@pytest.fixture(scope="module")
+def maker(repository: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "make_tables", repository / "scripts" / "make_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["variables", "parameters"])
+def test_the_page_is_up_to_date(maker: ModuleType, repository: Path, name: str) -> None:
+    page = (repository / "docs" / "tables" / f"{name}.md").read_text(encoding="utf-8")
+    made = getattr(maker, f"{name}_page")()
+    assert page == made, "run python scripts/make_tables.py and commit docs/tables"
+
+
+def test_pages_name_every_variable_and_crop(maker: ModuleType) -> None:
+    page = maker.variables_page()
+    assert all(f"| `{name}` |" in page for name in REGISTRY)
+    assert all(f"(`{crop}`)" in maker.parameters_page() for crop in crop_names())
