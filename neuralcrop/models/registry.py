@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -146,14 +147,17 @@ def load_model(name: str | Path = "physics") -> CropModel:
             f"{path} has format {found}, this version of neuralcrop reads format {FORMAT}; "
             f"use the version that wrote it ({description.get('neuralcrop', 'unknown')}), "
             "or train again")
-    known: Any = {k: tuple(v) if isinstance(v, list) else v
-                  for k, v in description["spec"].items()}
-    spec = ModelSpec(**known)
+    try:
+        known: Any = {k: tuple(v) if isinstance(v, list) else v
+                      for k, v in description["spec"].items()}
+        spec = ModelSpec(**known)
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path} does not describe a model: {error}") from error
     model = build_model(spec)
     try:
         weights = torch.load(directory / WEIGHTS, map_location="cpu", weights_only=True)
         model.load_state_dict(weights)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelError(
             f"{directory / WEIGHTS} does not hold the weights that {path} describes: {error}"
         ) from error
