@@ -42,6 +42,7 @@ def in_a_directory_with_weather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     make_demo_forcing([2001], suitable_cells(1, min_lat=35.0)).to_netcdf("weather_2001.nc")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_a_directory_with_weather")
 def test_the_api_of_the_readme_runs(repository: Path) -> None:
     path = repository / "README.md"
