@@ -58,7 +58,13 @@ class Layout:
 
     def view(self, x: Tensor) -> dict[str, Tensor]:
         """All variables of ``x`` by name."""
-        return {name: self.get(x, name) for name in self.sizes}
+        # one split: its gradient is one concatenation, that of a select per variable is a sum of
+        # tensors as large as x
+        parts = torch.split(x, list(self.sizes.values()))
+        return {
+            name: part.squeeze(0) if size == 1 else part
+            for (name, size), part in zip(self.sizes.items(), parts, strict=True)
+        }
 
     def stack(self, values: Mapping[str, Tensor]) -> Tensor:
         """Inverse of `view`: put variables back into one tensor, in row order.

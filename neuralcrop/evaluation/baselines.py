@@ -15,8 +15,8 @@ NEIGHBOURS = 5
 def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     r"""Mean and linear trend over years of each site, from the training years.
 
-    A site with too few training years takes the trend of all sites; an unseen one the mean of its
-    nearest `NEIGHBOURS` sites (of all, where positions are unknown) and the trend of all.
+    A site with too few training years takes the trend within all sites; an unseen one the mean of
+    its nearest `NEIGHBOURS` sites (of all, where positions are unknown) and that trend.
 
     Parameters
     ----------
@@ -31,9 +31,10 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
         Predictions for the target, t ha-1, never negative.
     """
     middle = train["year"].mean()
-    overall = _slope(train.assign(site=0)).iloc[0]
     years = train.groupby("site")["year"].agg(["mean", "nunique"])
-    slope = _slope(train).where(years["nunique"] >= SMALLEST_TREND, overall).fillna(overall)
+    rise, spread = _trend(train)
+    overall = float(rise.sum() / spread.sum()) if spread.sum() > 0.0 else 0.0
+    slope = (rise / spread).where(years["nunique"] >= SMALLEST_TREND, overall)
     # level of each site in the middle of the training years
     level = train.groupby("site")["observed"].mean() + slope * (middle - years["mean"])
     where = train.groupby("site")[["lat", "lon"]].first()
@@ -47,12 +48,11 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     return np.maximum(levels + slopes * (target["year"].to_numpy() - middle), 0.0)
 
 
-def _slope(train: pd.DataFrame) -> pd.Series:
-    """Least-squares slope over years of each site; NaN where there is one year only."""
-    by_site = train.groupby("site")
-    years = train["year"] - by_site["year"].transform("mean")
-    spread = (years**2).groupby(train["site"]).sum()
-    return (years * train["observed"]).groupby(train["site"]).sum() / spread.where(spread > 0.0)
+def _trend(train: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Numerator and denominator of the least-squares slope over years of each site."""
+    years = train["year"] - train.groupby("site")["year"].transform("mean")
+    by_site = train["site"]
+    return (years * train["observed"]).groupby(by_site).sum(), (years**2).groupby(by_site).sum()
 
 
 def _nearby(lat: float, lon: float, where: pd.DataFrame, level: pd.Series) -> float:

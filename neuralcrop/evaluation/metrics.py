@@ -58,10 +58,11 @@ def correlation(observed: ArrayLike, simulated: ArrayLike) -> float:
     if o.size < 2:
         return np.nan
     do, ds = o - o.mean(), s - s.mean()
-    scale = np.sqrt(np.sum(do**2)) * np.sqrt(np.sum(ds**2))
-    # rounding leaves a constant a variance of about the square of its last digit
-    floor = (1e-10 * o.size) ** 2 * max(np.abs(o).max(), 1e-300) * max(np.abs(s).max(), 1e-300)
-    return float(np.sum(do * ds) / scale) if scale > floor else np.nan
+    # what rounding leaves of a constant is no variance
+    constant = any(np.abs(d).max() <= 1e-12 * np.abs(v).max() for d, v in ((do, o), (ds, s)))
+    if constant:
+        return np.nan
+    return float(np.sum(do * ds) / (np.sqrt(np.sum(do**2)) * np.sqrt(np.sum(ds**2))))
 
 
 def nash_sutcliffe(observed: ArrayLike, simulated: ArrayLike) -> float:
