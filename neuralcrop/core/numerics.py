@@ -139,7 +139,8 @@ def limit_demand(stock: Tensor, demand: Tensor, h: float) -> Tensor:
     """
     if h == 0.0:
         return demand
-    return stock * (-torch.expm1(-h * safe_div(demand, stock))) / h
+    held = stock.clamp(min=0.0)
+    return held * (-torch.expm1(-h * safe_div(demand, held))) / h
 
 
 _QUANTA = {torch.float32: 2.0**-12, torch.float64: 2.0**-40}

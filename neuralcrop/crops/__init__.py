@@ -38,7 +38,7 @@ def load_crop(name: str) -> dict[str, Any]:
     """
     if name not in crop_names():
         near = difflib.get_close_matches(name, crop_names(), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UnknownCropError(
             f"unknown crop {name!r}{hint} The catalogue has {', '.join(crop_names())} "
             "(neuralcrop info crops)")

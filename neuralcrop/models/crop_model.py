@@ -257,7 +257,7 @@ class CropModel(nn.Module):
         vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
         features = self._features(w, vpd, wetness, stage, lai)
 
-        grow = parts.phenology(p, stage, x["vernalisation_days"], w["tas"], photoperiod, features)
+        grow = parts.phenology(p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
         light = parts.light(sun, rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
             p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
@@ -314,7 +314,7 @@ class CropModel(nn.Module):
             "grain_set": -parts.heat(p, stage, x["grain_set"], w["tasmax"], grow.growing, h),
             "root_depth": parts.roots(
                 p, x["root_depth"], place.column.depth, grow.vegetative, demand.opening, h),
-            "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / (h or 1.0),
+            "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / h,
             "growth_temperature": (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS,
         }
         return fluxes, clocks

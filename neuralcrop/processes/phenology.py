@@ -61,7 +61,7 @@ class ThermalTimePhenology(Process):
 
     def forward(
         self, p: Parameters, development_stage: Tensor, vernalisation_days: Tensor, tas: Tensor,
-        photoperiod: Tensor, features: Features | None,
+        photoperiod: Tensor, features: Features | None, h: float,
     ) -> Development:
         """Rates of development and the shares of the day spent in each stage.
 
@@ -75,6 +75,8 @@ class ThermalTimePhenology(Process):
             Daily mean temperature (degC) and day length with civil twilight (h), ``[cell]``.
         features : Features or None
             For a neural closure.
+        h : float
+            Step over which stages are passed through, d.
         """
         effective = phenology.linear_response(
             tas, p["base_temperature"], p["optimum_temperature"], p["maximum_temperature"],
@@ -89,13 +91,13 @@ class ThermalTimePhenology(Process):
             photoperiod, p["photoperiod_critical"], p["photoperiod_optimal"])
         step = phenology.stage_step(
             development_stage,
-            EMERGENCE_SPAN * emergence / p["thermal_time_emergence"],
-            effective * f_v * f_p / p["thermal_time_vegetative"],
-            effective / p["thermal_time_reproductive"],
+            h * EMERGENCE_SPAN * emergence / p["thermal_time_emergence"],
+            h * effective * f_v * f_p / p["thermal_time_vegetative"],
+            h * effective / p["thermal_time_reproductive"],
         )
         growing = step.vegetative_fraction + step.reproductive_fraction
         return Development(
-            step.change,
+            step.change / h,
             phenology.vernalisation_trapezoid(tas) * step.vegetative_fraction,
             step.emergence_fraction + step.vegetative_fraction,
             step.reproductive_fraction,

@@ -159,7 +159,7 @@ class SoilWater(Process):
         percolation = soil_water.percolation(
             over, column.conductivity,
             left / saturation, capacity / saturation, below, h)
-        percolation = torch.minimum(self.percolation(percolation, features), over / (h or 1.0))
+        percolation = torch.minimum(self.percolation(percolation, features), over / h)
         left = left - percolation * h
         pull = roots * available
         demand = transpiration * safe_div(pull, pull.sum(dim=0))

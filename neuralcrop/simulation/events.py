@@ -37,7 +37,7 @@ TRIGGER_WIDTH = 0.02
 """Softness of the irrigation trigger, in relative root-zone water."""
 
 LONG_FALLOW = 2000.0
-"""Precipitation on fallow after which its water balance starts anew, mm."""
+"""Precipitation on fallow after which its water balance starts anew at New Year, mm."""
 
 TONNES_PER_GRAM = 0.01
 """g m-2 to t ha-1."""
@@ -199,7 +199,8 @@ def _sow(
 ) -> None:
     sow = sow & (b["active"] < 0.5)
     # a new balance begins; long fallow would outgrow exact sums
-    fresh = sow | ((b["active"] < 0.5) & (s["precipitated_water"] < -LONG_FALLOW))
+    fresh = sow | ((today.day_of_year == 1) & (b["active"] < 0.5)
+                   & (s["precipitated_water"] < -LONG_FALLOW))
     for name in RESERVOIRS:
         s[name] = torch.where(fresh, 0.0, s[name])
     stored = s["soil_water"].sum(dim=0) + s["snow_water"]

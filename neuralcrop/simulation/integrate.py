@@ -66,8 +66,8 @@ class Solver:
 
     @property
     def limiter_step(self) -> float:
-        """Step for the donor limiters: the step of euler, the continuous limit otherwise."""
-        return self.step_size if self.method == "euler" else 0.0
+        """Step for the donor limiters: the solver's own, an hour for adaptive methods."""
+        return self.step_size if self.method in FIXED_METHODS else 1.0 / 24.0
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def test_other_solvers_conserve(method: str) -> None:
     stored = SEASON.get(end.season, "start_water")  # the balance began at sowing
     assert (ledger.total(end.x, "water") - stored).abs().max() < 1e-9 * stored.max()
     assert ledger.total(end.x, "carbon").abs().max() < 1e-9
+    for name in STOCKS:
+        assert STATE.get(end.x, name).min() > -1e-3, name
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -74,7 +74,7 @@ def test_temperatures_and_thermal_times_are_in_order(crop: str) -> None:
 def test_wheat_alone_needs_cold() -> None:
     saturation = {c: load_catalogue((c,))[c]["vernalisation_saturation"].value[0] for c in CROPS}
     assert saturation["winter_wheat"] > 10.0
-    assert saturation["maize"] == 0.0
+    assert saturation["maize"] <= 0.0
 
 
 def test_list_crops_has_a_row_for_each() -> None:
