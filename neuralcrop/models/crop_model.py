@@ -257,7 +257,8 @@ class CropModel(nn.Module):
         vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
         features = self._features(w, vpd, wetness, stage, lai)
 
-        grow = parts.phenology(p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
+        grow = parts.phenology(
+            p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
         light = parts.light(sun, rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
             p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)

@@ -17,6 +17,7 @@ from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.files import describe, expand
 from neuralcrop.data.selection import forcing_of
 from neuralcrop.output.dataset import record_dataset
+from neuralcrop.output.progress import cell_day_progress
 from neuralcrop.output.provenance import provenance
 from neuralcrop.output.write import check_writable, write_dataset
 from neuralcrop.projection.figures import draw_maps
@@ -24,7 +25,6 @@ from neuralcrop.projection.scenarios import changed_forcing, describe_change
 from neuralcrop.projection.summary import print_summary, summarise, write_summary
 from neuralcrop.projection.years import add_changes, by_year, harvest_lag
 from neuralcrop.simulation.integrate import Stepper
-from neuralcrop.output.progress import cell_day_progress
 from neuralcrop.simulation.simulate import PreparedRun, configured_inputs, prepare_run
 
 log = logging.getLogger("neuralcrop.projection")
