@@ -15,7 +15,7 @@ PARTS = {
     "validate": "validation years, training sites",
     "test": "test years, training sites",
     "new_sites": "held-out sites, training years",
-    "new_sites_new_years": "held-out sites, test (or else validation) years",
+    "new_sites_new_years": "held-out sites, validation and test years",
 }
 """Parts of the samples and what each holds."""
 
@@ -56,7 +56,7 @@ def split(
     masks = {
         "train": within(train_years) & ~apart, "validate": within(validate_years) & ~apart,
         "test": within(test_years) & ~apart, "new_sites": within(train_years) & apart,
-        "new_sites_new_years": within(test_years or validate_years) & apart,
+        "new_sites_new_years": (within(validate_years) | within(test_years)) & apart,
     }
     for name, years in (("train", train_years), ("validate", validate_years)):
         if not masks[name].any():

@@ -88,11 +88,11 @@ def write_parameters(
 ) -> None:
     """Catalogue, tuned and local values of every parameter with their bounds, as CSV."""
     table = model.table
-    site = seasons.table.iloc[rows].drop_duplicates("site")["site"].to_numpy()
+    site = torch.tensor(seasons.table.iloc[rows]["site"].unique())
     crop = torch.zeros(len(site), dtype=torch.long)
     with torch.no_grad():
         local = model.cell_parameters(
-            crop, torch.float64, seasons.covariates.values[:, torch.from_numpy(site)])
+            crop, torch.float64, seasons.covariates.values[:, site])
     network = model.network.sizes if model.network is not None else {}
     out = []
     for record in table.describe():
