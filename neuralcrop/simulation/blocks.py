@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import FLUXES, STATE
 from neuralcrop.simulation.events import RECORD, SEASON, SHORTEST_SEASON
 from neuralcrop.simulation.integrate import RunState, Stepper
+from neuralcrop.simulation.parallel import each
 
 SEGMENT_DAYS = int(SHORTEST_SEASON)
 """Records are collected this often; no cell has two harvests in as many days."""
@@ -34,19 +36,18 @@ class SeasonTable:
 
     def __init__(self, n_cells: int) -> None:
         self.n_cells = n_cells
-        self._cells: list[Tensor] = []
-        self._values: list[Tensor] = []
+        self._records: list[tuple[Tensor, Tensor]] = []
 
     def add(self, cells: Tensor, values: Tensor) -> None:
         """Add ``[record, k]`` values of ``[k]`` cells."""
-        self._cells.append(cells.cpu())
-        self._values.append(values.detach().cpu().double())
+        self._records.append((cells.cpu(), values.detach().cpu().double()))
 
     def arrays(self) -> dict[str, Tensor]:
         """``[season, cell]`` by record name; NaN where a cell has fewer seasons."""
-        if not self._cells:
+        if not self._records:
             return {name: torch.empty(0, self.n_cells, dtype=torch.float64) for name in RECORD}
-        cells, values = torch.cat(self._cells), torch.cat(self._values, dim=1)
+        cells = torch.cat([c for c, _ in self._records])
+        values = torch.cat([v for _, v in self._records], dim=1)
         order = torch.argsort(cells, stable=True)
         cells, values = cells[order], values[:, order]
         counts = torch.bincount(cells, minlength=self.n_cells)
@@ -139,6 +140,8 @@ class BlockRun:
                 cells, index, site.cells(index), management.cells(index),
                 p[:, index].contiguous()))
         self.seasons = SeasonTable(self.n_cells)
+        side_by_side = stepper.compiled and p.device.type == "cpu"
+        self.threads = torch.get_num_threads() if side_by_side else 1
 
     def run(
         self, chunks: Iterable[DailyForcing], state: RunState | None = None,
@@ -168,8 +171,8 @@ class BlockRun:
         for chunk in chunks:
             if sink is not None:
                 sink.open(chunk.n_days, self.n_cells, chunk.values.dtype)
-            for block in self.blocks:
-                self._run_block(block, chunk, sink, progress)
+            each(partial(self._run_block, chunk=chunk, sink=sink, progress=progress),
+                 self.blocks, self.threads)
             if sink is not None:
                 sink.close(chunk.first_day)
         states = [(b.state, b.cells.stop - b.cells.start) for b in self.blocks]

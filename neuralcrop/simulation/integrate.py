@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,8 +127,10 @@ class Stepper:
 
         self._rates, self._fluxes, self._events = rates, fluxes, self._jump
         if compiled:
-            self._rates, self._fluxes = compile_function(rates), compile_function(fluxes)
-            self._events = compile_function(_bind_jump(model))
+            device = model.table.values.device
+            self._rates = compile_function(rates, device)
+            self._fluxes = compile_function(fluxes, device)
+            self._events = compile_function(_bind_jump(model), device)
 
     def start(
         self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
@@ -295,19 +298,36 @@ class Schedule:
         )
 
 
-def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_function(
+    function: Callable[..., Any], device: torch.device | None = None
+) -> Callable[..., Any]:
     """Compile with fixed shapes, checking only tensors on each call.
 
     Everything else that the function closes over must stay as it is. The function gets a code
     object of its own because compiled code is found by code object: without it, two models would
-    share one.
+    share one. On a CPU, calls release the interpreter lock, so that blocks run side by side; the
+    first call of every kind waits for others, so that each is compiled once.
     """
     own = types.FunctionType(
         function.__code__.replace(), function.__globals__, function.__name__,
         function.__defaults__, function.__closure__)
-    return torch.compile(
-        own, fullgraph=True, dynamic=False,
-        options={"guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe})
+    on_cpu = device is None or device.type == "cpu"
+    run = torch.compile(own, fullgraph=True, dynamic=False, options={
+        "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
+        "cpp_wrapper": on_cpu, "cpp.enable_floating_point_contract_flag": "fast"})
+    known: set[tuple[Any, ...]] = set()
+    lock = threading.Lock()
+
+    def call(x: Tensor, *args: Any) -> Any:
+        kind = (x.shape, x.dtype, x.requires_grad, torch.is_grad_enabled())
+        if kind in known:
+            return run(x, *args)
+        with lock:
+            result = run(x, *args)
+            known.add(kind)
+        return result
+
+    return call
 
 
 def default_segment(n_days: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -12,9 +13,13 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import STATE
 from neuralcrop.simulation.events import SEASON, TONNES_PER_GRAM
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
+from neuralcrop.simulation.parallel import columns
 
 KEPT_CELL_DAYS = 400_000
 """Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
+
+SMALLEST_PART = 64
+"""Fewer cells would not pay for a thread of their own."""
 
 
 class Season(NamedTuple):
@@ -56,6 +61,7 @@ class Rollout:
     ) -> None:
         self.model = model
         self.one_graph = one_graph and compiled
+        self._compiled: set[tuple[int, ...]] = set()
         self.stepper = Stepper(model, solver, compiled=compiled)
 
     def __call__(self, block: Block) -> Season:
@@ -64,6 +70,18 @@ class Rollout:
         p = self.model.cell_parameters(block.management.crop, dtype, block.covariates)
         if self.one_graph and not p.requires_grad:
             p = p.detach().requires_grad_()
+        sizes = self._sizes(p)
+        if len(sizes) > 1:
+            parts = _split(block, sizes)
+            threads = len(sizes) if sizes in self._compiled else 1
+            self._compiled.add(sizes)
+            end = columns(lambda k, q: self._run(parts[k], q), p, sizes, self._shared(), threads)
+        else:
+            end = self._run(block, p)
+        return Season(end[0], end[1] > 0.5, p)
+
+    def _run(self, block: Block, p: Tensor) -> Tensor:
+        """Yield and whether there was a harvest, ``[2, cell]``."""
         state = self.stepper.start(block.forcing, block.site, p)
         if torch.is_grad_enabled():
             # the same kind of input on the first day as on all others: one graph
@@ -76,13 +94,36 @@ class Rollout:
         fraction = self.model.table.layout.get(p, "carbon_fraction")
         standing = STATE.get(end.x, "storage_carbon") * TONNES_PER_GRAM / fraction
         yields = torch.where(harvested, SEASON.get(end.season, "last_yield"), standing)
-        return Season(yields, harvested, p)
+        return torch.stack((yields, harvested.to(yields.dtype)))
+
+    def _sizes(self, p: Tensor) -> tuple[int, ...]:
+        """Cells of the parts that run side by side: equal, or one graph would not serve all."""
+        n, threads = p.shape[1], torch.get_num_threads()
+        compiled = self.stepper.compiled and p.device.type == "cpu" and p.requires_grad
+        if not compiled or n % threads or n // threads < SMALLEST_PART:
+            return (n,)
+        return (n // threads,) * threads
+
+    def _shared(self) -> tuple[Tensor, ...]:
+        """Weights that the days themselves read."""
+        return tuple(q for c in self.model.closures().values() for q in c.parameters()
+                     if q.requires_grad)
 
     def predict(self, block: Block) -> Season:
         """Run a block without gradients of its result."""
         with torch.set_grad_enabled(self.one_graph):
             season = self(block)
         return Season(season.yields.detach(), season.harvested, season.parameters.detach())
+
+
+def _split(block: Block, sizes: tuple[int, ...]) -> list[Block]:
+    """Parts of a block, in memory of their own."""
+    parts = []
+    for cells in torch.arange(sum(sizes)).split(sizes):
+        parts.append(replace(
+            block, forcing=block.forcing.cells(cells), site=block.site.cells(cells),
+            management=block.management.cells(cells)))
+    return parts
 
 
 def _tracked(x: Tensor) -> Tensor:
