@@ -129,12 +129,12 @@ def predict_dataset(
     rollout = Rollout(model.to(device), Solver(**kept["solver"]),
                       compute.compiles(len(seasons), seasons.n_days))
     technology = Technology.from_description(record["technology"]).to(device)
-    predicted, unharvested = predict(
+    predicted, unripe = predict(
         rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
         technology, device)
-    if unharvested:
-        log.warning("%d of %d crops were not harvested within the run; what stood in the field "
-                    "counts", unharvested, len(seasons))
+    if unripe:
+        log.warning("%d of %d crops were not ripe at the end of the run; what stood in the field "
+                    "counts", unripe, len(seasons))
     columns = ["site", "label", "year", "lat", "lon", "observed"]
     return seasons.table[columns].assign(predicted=predicted)
 

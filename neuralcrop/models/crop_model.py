@@ -14,12 +14,13 @@ from neuralcrop.core.forcing import DailyForcing, Site
 from neuralcrop.core.numerics import whole
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.variables import FORCING_NAMES
-from neuralcrop.models.global_ import FLUXES, STATE, STOICHIOMETRY
+from neuralcrop.models.global_ import CLOCKS, FLUXES, STATE, STOICHIOMETRY
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
 from neuralcrop.processes.base import Process
 from neuralcrop.processes.energy_water import (
     EnergyBalance,
+    Evaporative,
     Interception,
     PenmanMonteithTranspiration,
     SoilEvaporation,
@@ -34,7 +35,7 @@ from neuralcrop.processes.growth import (
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
 from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
-from neuralcrop.processes.water import Snow, SoilColumn, SoilWater
+from neuralcrop.processes.water import Snow, SnowFluxes, SoilColumn, SoilWater
 
 MJ_PER_WATT_DAY = 0.0864
 """W m-2 over a day to MJ m-2 d-1."""
@@ -52,6 +53,20 @@ class Place(NamedTuple):
     sin_latitude: Tensor
     cos_latitude: Tensor
     column: SoilColumn
+
+
+class _Air(NamedTuple):
+    """What the day offers: sun, air, plant-available water, energy, features of closures."""
+
+    rsds: Tensor
+    sun: radiation.SolarGeometry
+    day_temperature: Tensor
+    vpd: Tensor
+    available: Tensor
+    roots: Tensor
+    wetness: Tensor
+    energy: Evaporative
+    features: Features | None
 
 
 class GlobalCropProcesses(nn.Module):
@@ -208,6 +223,7 @@ class CropModel(nn.Module):
 
     def rates(
         self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float,
+        fallow: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """Rates of the state and the fluxes behind them for one day.
 
@@ -225,13 +241,16 @@ class CropModel(nn.Module):
             From `place`.
         h : float
             Step of the integrator for the donor limiters, d; 0 for their continuous limit.
+        fallow : bool
+            That no cell has a crop: leaves out what is zero then.
 
         Returns
         -------
         tuple of Tensor
             ``dx/dt``, ``[state row, cell]``, and fluxes, ``[flux row, cell]``.
         """
-        fluxes, clocks = self._day(
+        day = self._fallow_day if fallow else self._day
+        fluxes, clocks = day(
             STATE.view(x), _weather(weather), solar_day,
             self.table.layout.view(p), place, h)
         v = whole(FLUXES.stack(fluxes).clamp_min(0.0))
@@ -243,39 +262,28 @@ class CropModel(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The day, in order."""
         parts = self.parts
-        rsds, rlds = MJ_PER_WATT_DAY * w["rsds"], MJ_PER_WATT_DAY * w["rlds"]
         stage = x["development_stage"]
         leaf = x["leaf_carbon"].sum(dim=0)
         lai = self.leaf_area_index(x, p)
-
-        sun = radiation.solar_geometry(place.sin_latitude, place.cos_latitude, solar_day)
+        air = self._air(x, w, solar_day, p, place, lai)
+        sun, features = air.sun, air.features
         photoperiod = radiation.photoperiod(
             place.sin_latitude, place.cos_latitude, solar_day, TWILIGHT)
-        available, roots, wetness = parts.soil.wetness(
-            p, place.column, x["soil_water"], x["root_depth"])
-        day_temperature = w["tas"] + (w["tasmax"] - w["tasmin"]) / (3.0 * torch.pi)
-        vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
-        features = self._features(w, vpd, wetness, stage, lai)
 
         grow = parts.phenology(
             p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
-        light = parts.light(sun, rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
+        light = parts.light(sun, air.rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
             p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
-        energy = parts.energy(p, rsds, rlds, w["tas"], w["ps"], sun.day_length, lai)
 
-        snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], energy.soil_potential, h)
-        intercepted, wet = parts.interception(p, snow.rain, lai, energy.canopy_potential)
+        snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
+        intercepted, wet = parts.interception(p, snow.rain, lai, air.energy.canopy_potential)
         demand = parts.transpiration(
-            p, parts.photosynthesis.canopy_conductance(leaves, light), energy, vpd,
-            day_temperature, w["ps"], w["sfcwind"], sun.day_length, wet, lai, x["root_carbon"],
-            wetness, features)
-        evaporation = parts.soil_evaporation(
-            energy.soil_potential - snow.sublimation, available[0], features)
-        through = snow.rain - intercepted
-        soil = parts.soil(
-            place.column, x["soil_water"], through + snow.melt, grow.growing * demand.amount,
-            roots, available, evaporation, features, h)
+            p, parts.photosynthesis.canopy_conductance(leaves, light), air.energy, air.vpd,
+            air.day_temperature, w["ps"], w["sfcwind"], sun.day_length, wet, lai,
+            x["root_carbon"], air.wetness, features)
+        water = self._water(
+            x, place, air, snow, intercepted, grow.growing * demand.amount, h)
 
         gpp = grow.growing * parts.photosynthesis.assimilate(
             p, leaves, light, demand.opening, w["co2"])
@@ -297,15 +305,7 @@ class CropModel(nn.Module):
             "growth_respiration": growth.growth_respiration,
             "leaf_growth": growth.leaf, "stem_growth": growth.stem, "root_growth": growth.root,
             "storage_growth": growth.storage,
-            "leaf_ageing": ageing, "leaf_loss": lost, **organs._asdict(),
-            "rain_infiltration": through * soil.infiltration_share,
-            "rain_runoff": through * (1.0 - soil.infiltration_share),
-            "interception": intercepted, "snowfall": snow.snowfall,
-            "melt_infiltration": snow.melt * soil.infiltration_share,
-            "melt_runoff": snow.melt * (1.0 - soil.infiltration_share),
-            "sublimation": snow.sublimation,
-            "percolation": soil.percolation, "saturation_excess": soil.saturation_excess,
-            "soil_evaporation": soil.evaporation, "transpiration": soil.transpiration,
+            "leaf_ageing": ageing, "leaf_loss": lost, **organs._asdict(), **water,
         }
         clocks = {
             "development_stage": grow.development_stage,
@@ -316,9 +316,63 @@ class CropModel(nn.Module):
             "root_depth": parts.roots(
                 p, x["root_depth"], place.column.depth, grow.vegetative, demand.opening, h),
             "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / h,
-            "growth_temperature": (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS,
+            "growth_temperature": _growth_temperature(x, w),
         }
         return fluxes, clocks
+
+    def _fallow_day(
+        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
+        p: dict[str, Tensor], place: Place, h: float,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The day without any crop: water and the memory of temperature."""
+        bare = torch.zeros_like(w["tas"])
+        air = self._air(x, w, solar_day, p, place, bare)
+        snow = self.parts.snow(
+            p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
+        water = self._water(x, place, air, snow, bare, bare, h)
+        none = {
+            name: bare if size == 1 else bare.expand(size, *bare.shape)
+            for name, size in FLUXES.sizes.items() if name not in water}
+        clocks = dict.fromkeys(CLOCKS, bare) | {"growth_temperature": _growth_temperature(x, w)}
+        return water | none, clocks
+
+    def _air(
+        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
+        p: dict[str, Tensor], place: Place, lai: Tensor,
+    ) -> _Air:
+        """What the day offers, before any flux."""
+        rsds, rlds = MJ_PER_WATT_DAY * w["rsds"], MJ_PER_WATT_DAY * w["rlds"]
+        sun = radiation.solar_geometry(place.sin_latitude, place.cos_latitude, solar_day)
+        available, roots, wetness = self.parts.soil.wetness(
+            p, place.column, x["soil_water"], x["root_depth"])
+        day_temperature = w["tas"] + (w["tasmax"] - w["tasmin"]) / (3.0 * torch.pi)
+        vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
+        return _Air(
+            rsds, sun, day_temperature, vpd, available, roots, wetness,
+            self.parts.energy(p, rsds, rlds, w["tas"], w["ps"], sun.day_length, lai),
+            self._features(w, vpd, wetness, x["development_stage"], lai))
+
+    def _water(
+        self, x: dict[str, Tensor], place: Place, air: _Air, snow: SnowFluxes,
+        intercepted: Tensor, transpiration: Tensor, h: float,
+    ) -> dict[str, Tensor]:
+        """Fluxes of water, given the demand of the roots."""
+        evaporation = self.parts.soil_evaporation(
+            air.energy.soil_potential - snow.sublimation, air.available[0], air.features)
+        through = snow.rain - intercepted
+        soil = self.parts.soil(
+            place.column, x["soil_water"], through + snow.melt, transpiration,
+            air.roots, air.available, evaporation, air.features, h)
+        return {
+            "rain_infiltration": through * soil.infiltration_share,
+            "rain_runoff": through * (1.0 - soil.infiltration_share),
+            "interception": intercepted, "snowfall": snow.snowfall,
+            "melt_infiltration": snow.melt * soil.infiltration_share,
+            "melt_runoff": snow.melt * (1.0 - soil.infiltration_share),
+            "sublimation": snow.sublimation,
+            "percolation": soil.percolation, "saturation_excess": soil.saturation_excess,
+            "soil_evaporation": soil.evaporation, "transpiration": soil.transpiration,
+        }
 
     def _features(
         self, w: dict[str, Tensor], vpd: Tensor, wetness: Tensor, stage: Tensor, lai: Tensor,
@@ -330,6 +384,11 @@ class CropModel(nn.Module):
 
 def _weather(values: Tensor) -> dict[str, Tensor]:
     return dict(zip(FORCING_NAMES, values.unbind(0), strict=True))
+
+
+def _growth_temperature(x: dict[str, Tensor], w: dict[str, Tensor]) -> Tensor:
+    """Rate of the running mean of temperature, K d-1."""
+    return (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS
 
 
 def mean_first_month(forcing: DailyForcing) -> Tensor:

@@ -122,13 +122,18 @@ class Stepper:
         def rates(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
             return model.rates(x, weather, sun, p, place, h)[0]
 
+        def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+            return model.rates(x, weather, sun, p, place, h, fallow=True)[0]
+
         def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
             return model.rates(x, weather, sun, p, place, h)[1]
 
-        self._rates, self._fluxes, self._events = rates, fluxes, self._jump
+        self._rates, self._fallow, self._fluxes = rates, fallow, fluxes
+        self._events = self._jump
         if compiled:
             device = model.table.values.device
             self._rates = compile_function(rates, device)
+            self._fallow = compile_function(fallow, device)
             self._fluxes = compile_function(fluxes, device)
             self._events = compile_function(_bind_jump(model), device)
 
@@ -165,7 +170,7 @@ class Stepper:
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
         p: Tensor, observe: Callable[[int, Tensor, Tensor], None] | None = None,
-        segment: int = 0,
+        segment: int = 0, standing: bool = False,
     ) -> RunState:
         """Run all days of ``forcing``.
 
@@ -182,6 +187,9 @@ class Stepper:
         segment : int
             With gradients: recompute segments of this many days in the backward pass instead of
             keeping their activations; 0 keeps all.
+        standing : bool
+            Leave ripe crops in the field, where they no longer change: for a single season, with
+            jumps on few days and one kind of day to compile.
 
         Raises
         ------
@@ -196,13 +204,17 @@ class Stepper:
         schedule = Schedule(forcing, management, p[self.model.table.layout.start["maximum_season"]])
         span = torch.tensor([0.0, 1.0], dtype=state.x.dtype, device=state.x.device)
         weather = forcing.values.unbind(0)
+        events = self._jump if standing and not schedule.always else self._events
 
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
+            fallow = not standing and schedule.fallow(season)
             for k in range(start, stop):
-                if schedule.due(k, x, season):
-                    x, season = self._events(x, season, p, place, *schedule.at(k))
+                if schedule.due(k, x, season, fallow or standing):
+                    x, season = events(x, season, p, place, *schedule.at(k))
+                    fallow = not standing and schedule.fallow(season)
                 morning = x
-                x = self._day(x, weather[k], forcing.solar_day[k], p, place, span)
+                rates = self._fallow if fallow else self._rates
+                x = self._day(rates, x, weather[k], forcing.solar_day[k], p, place, span)
                 if observe is not None:
                     observe(forcing.first_day + k, x, self._fluxes(
                         morning, weather[k], forcing.solar_day[k], p, place))
@@ -218,10 +230,11 @@ class Stepper:
         return RunState(x, season, forcing.first_day + n)
 
     def _day(
-        self, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place, span: Tensor
+        self, rates_of: Callable[..., Tensor], x: Tensor, weather: Tensor, sun: Tensor, p: Tensor,
+        place: Place, span: Tensor,
     ) -> Tensor:
         def rates(t: Tensor, y: Tensor) -> Tensor:
-            return self._rates(y, weather, sun, p, place)
+            return rates_of(y, weather, sun, p, place)
 
         solver = self.solver
         options: dict[str, Any] = {}
@@ -247,8 +260,9 @@ class Stepper:
 class Schedule:
     """Calendar and orders of the days of a span, and whether anything can happen on a day.
 
-    On a CPU a day without sowing, harvest or irrigation in any cell skips the jump; its result
-    would be the same. On other devices the check would wait for the device, so the jump runs.
+    On a CPU a day without sowing, harvest or irrigation in any cell skips the jump, and a day
+    without a crop in any cell the processes of crops; its result would be the same. On other
+    devices the check would wait for the device, so all of it runs.
     """
 
     def __init__(
@@ -266,21 +280,27 @@ class Schedule:
             device=values.device)
         self.none = torch.zeros_like(values[0, 0])
         self.dates = management.irrigation_dates or {}
-        self.always = values.device.type != "cpu" or bool(
-            (management.irrigation_threshold > 0).any())
+        self.on_cpu = values.device.type == "cpu"
+        self.always = not self.on_cpu or bool((management.irrigation_threshold > 0).any())
         self.fixed_days = {int(d) for d in management.harvest_day.unique().tolist() if d > 0}
         self.sowing_days = [
             {int(d) for d in row.unique().tolist() if d > 0} for row in management.sowing_day]
         self.calendar_days = [int(d) for d in forcing.day_of_year.tolist()]
 
-    def due(self, k: int, x: Tensor, season: Tensor) -> bool:
-        """Whether any cell may have an event on day ``k``."""
+    def fallow(self, season: Tensor) -> bool:
+        """Whether no cell has a crop, so far as can be known without waiting."""
+        return self.on_cpu and not bool((SEASON.get(season, "active") > 0.5).any())
+
+    def due(self, k: int, x: Tensor, season: Tensor, planned: bool = False) -> bool:
+        """Whether any cell may have an event on day ``k``; with ``planned``, by date alone."""
         if self.always or self.first_day + k in self.dates:
             return True
         doy = self.calendar_days[k]
         row = self.management.sowing_row(self.years[k])
         if doy in self.sowing_days[row] or doy in self.fixed_days or doy == 1:
             return True
+        if planned:
+            return False
         active = SEASON.get(season, "active") > 0.5
         age = self.day[k] - SEASON.get(season, "plant_day")
         ripe = STATE.get(x, "development_stage") >= MATURE - 1e-6

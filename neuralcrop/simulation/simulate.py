@@ -35,10 +35,10 @@ Frequency = Literal["season", "monthly", "daily"]
 CHUNK_VALUES = 2.5e8
 """Weather values held at a time: a gigabyte in single precision."""
 
-EAGER_DAY, EAGER_CELL_DAY = 5e-3, 6e-6
+EAGER_DAY, EAGER_CELL_DAY = 1e-2, 6e-6
 """Seconds that a day and a cell-day take uncompiled, roughly; only for the choice."""
 
-COMPILE_PAYS = 45.0
+COMPILE_PAYS = 120.0
 """Estimated eager seconds above which compiling pays."""
 
 DEFAULT_DAILY = ("development_stage", "lai", "storage_carbon", "root_zone_wetness")
@@ -96,7 +96,7 @@ class Compute:
         if not any(shutil.which(c) for c in ("c++", "g++", "clang++")):
             log.warning("no C++ compiler found: running uncompiled, which is slower")
             return False
-        log.info("compiling the day (about a minute the first time)")
+        log.info("compiling the day (a minute or two the first time)")
         return True
 
 

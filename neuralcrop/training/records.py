@@ -138,10 +138,10 @@ def notes(config: TrainConfig, variants: Mapping[str, Variant], seconds: float) 
                            for name, v in variants.items() if v.technology is not None)
         lines.append("All models have a linear technology trend, fitted on the training years, "
                      f"% a year: {trends}.")
-    late = {name: v.unharvested for name, v in variants.items() if v.unharvested}
+    late = {name: v.unripe for name, v in variants.items() if v.unripe}
     if late:
         text = ", ".join(f"{name} {n}" for name, n in late.items())
-        lines.append("Crops not harvested within the run, whose standing yield counts: "
+        lines.append("Crops not ripe at the end of the run, whose standing yield counts: "
                      f"{text}.")
     lines.append("r anomaly is '-' where a prediction is a straight line over years.")
     lines.append(f"Seed {config.seed}, {seconds:.0f} s.")

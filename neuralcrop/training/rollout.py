@@ -11,12 +11,15 @@ from torch import Tensor
 from neuralcrop.data.seasons import Block
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import STATE
-from neuralcrop.simulation.events import SEASON, TONNES_PER_GRAM
+from neuralcrop.simulation.events import MATURE, SEASON, TONNES_PER_GRAM
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
 from neuralcrop.simulation.parallel import columns
 
 KEPT_CELL_DAYS = 400_000
 """Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
+
+RIPE = MATURE - 1e-6
+"""Development stage from which a crop counts as ripe, rounding allowed for."""
 
 SMALLEST_PART = 64
 """Fewer cells would not pay for a thread of their own."""
@@ -29,14 +32,14 @@ class Season(NamedTuple):
     ----------
     yields : Tensor
         t ha-1 dry matter: of the harvest, or what stands in the field at the end of the run.
-    harvested : Tensor
-        Whether there was a harvest within the run.
+    ripe : Tensor
+        Whether the crop got ripe within the run.
     parameters : Tensor
         ``[parameter row, cell]``.
     """
 
     yields: Tensor
-    harvested: Tensor
+    ripe: Tensor
     parameters: Tensor
 
 
@@ -81,7 +84,7 @@ class Rollout:
         return Season(end[0], end[1] > 0.5, p)
 
     def _run(self, block: Block, p: Tensor) -> Tensor:
-        """Yield and whether there was a harvest, ``[2, cell]``."""
+        """Yield and whether the crop got ripe, ``[2, cell]``."""
         state = self.stepper.start(block.forcing, block.site, p)
         if torch.is_grad_enabled():
             # the same kind of input on the first day as on all others: one graph
@@ -89,12 +92,14 @@ class Rollout:
         n_days = block.forcing.n_days
         segment = default_segment(n_days) if n_days * p.shape[1] > KEPT_CELL_DAYS else 0
         end = self.stepper.run(
-            state, block.forcing, block.site, block.management, p, segment=segment)
+            state, block.forcing, block.site, block.management, p, segment=segment,
+            standing=True)
         harvested = SEASON.get(end.season, "harvests") > 0.5
         fraction = self.model.table.layout.get(p, "carbon_fraction")
         standing = STATE.get(end.x, "storage_carbon") * TONNES_PER_GRAM / fraction
         yields = torch.where(harvested, SEASON.get(end.season, "last_yield"), standing)
-        return torch.stack((yields, harvested.to(yields.dtype)))
+        ripe = harvested | (STATE.get(end.x, "development_stage") >= RIPE)
+        return torch.stack((yields, ripe.to(yields.dtype)))
 
     def _sizes(self, p: Tensor) -> tuple[int, ...]:
         """Cells of the parts that run side by side: equal, or one graph would not serve all."""
@@ -113,7 +118,7 @@ class Rollout:
         """Run a block without gradients of its result."""
         with torch.set_grad_enabled(self.one_graph):
             season = self(block)
-        return Season(season.yields.detach(), season.harvested, season.parameters.detach())
+        return Season(season.yields.detach(), season.ripe, season.parameters.detach())
 
 
 def _split(block: Block, sizes: tuple[int, ...]) -> list[Block]:

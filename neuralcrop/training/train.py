@@ -59,15 +59,15 @@ class Variant:
         Weights of the whole model at its end.
     technology : Technology or None
         Its trend.
-    unharvested : int
-        Samples whose crop was not harvested within the run.
+    unripe : int
+        Samples whose crop was not ripe at the end of the run.
     """
 
     predictions: np.ndarray
     spec: ModelSpec | None = None
     state: dict[str, Tensor] | None = None
     technology: Technology | None = None
-    unharvested: int = 0
+    unripe: int = 0
 
 
 def run(config: TrainConfig) -> Path:
@@ -209,13 +209,13 @@ class Session:
         """Predictions and weights of the whole model as it is now."""
         model = self.rollout.model.to(self.device)
         self.technology.to(self.device)
-        predictions, unharvested = self._simulate(self.technology)
-        if unharvested:
-            log.warning("%s: %d of %d crops were not harvested within the run; what stood in the "
-                        "field counts", name, unharvested, len(self.seasons))
+        predictions, unripe = self._simulate(self.technology)
+        if unripe:
+            log.warning("%s: %d of %d crops were not ripe at the end of the run; what stood in the "
+                        "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        return Variant(predictions, spec, state, copy.deepcopy(self.technology).cpu(), unharvested)
+        return Variant(predictions, spec, state, copy.deepcopy(self.technology).cpu(), unripe)
 
     def _simulate(self, technology: Technology | None) -> tuple[np.ndarray, int]:
         """Predictions of all samples of all parts, and how many crops were not harvested."""
@@ -254,7 +254,7 @@ def predict(
     rollout: Rollout, seasons: Seasons, rows: np.ndarray, size: int,
     technology: Technology | None = None, device: torch.device | str = "cpu",
 ) -> tuple[np.ndarray, int]:
-    """Yields of some samples, and how many crops were not harvested within the run.
+    """Yields of some samples, and how many crops were not ripe at the end of the run.
 
     Parameters
     ----------
@@ -276,7 +276,7 @@ def predict(
     tuple
         ``[row]`` t ha-1, NaN for samples not asked for; and the count.
     """
-    out, unharvested = np.full(len(seasons), np.nan), 0
+    out, unripe = np.full(len(seasons), np.nan), 0
     for block in seasons.blocks(rows, size):
         block = block.to(device)
         season = rollout.predict(block)
@@ -285,8 +285,8 @@ def predict(
             yields = technology(yields, block.year).detach()
         counts = block.weight > 0.0
         out[block.row[counts].cpu().numpy()] = yields[counts].double().cpu().numpy()
-        unharvested += int((counts & ~season.harvested).sum())
-    return out, unharvested
+        unripe += int((counts & ~season.ripe).sum())
+    return out, unripe
 
 
 def report(session: Session, variants: dict[str, Variant], seconds: float) -> None:
@@ -299,7 +299,7 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
         "crop": crop_of(config), "parts": result, "meaning": PARTS, "units": "t ha-1 dry matter",
         "variants": {name: {
             "technology": None if v.technology is None else v.technology.describe(),
-            "unharvested": v.unharvested} for name, v in variants.items()},
+            "unripe": v.unripe} for name, v in variants.items()},
         "notes": notes, "seconds": round(seconds, 1)}
     records.write_predictions(session.seasons, session.parts, predictions,
                               session.directory / "predictions.csv")

@@ -115,3 +115,27 @@ def test_long_fallow_is_closed_at_the_turn_of_the_year_at_the_latest(run: SmallR
     x, season = state(run, *STAGES["fallow"], rain=2500.0)
     assert plan.due(0, x, season)
     assert changes(run, plan, 0, x, season)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_fallow_day_is_the_full_day_without_crops(dtype: torch.dtype) -> None:
+    run = SmallRun("winter_wheat", n_cells=N, n_days=31)
+    forcing = replace(bench_weather(N, 365), first_day=0)
+    forcing, site, p = forcing.to(dtype=dtype), run.site.to(dtype=dtype), run.p.to(dtype)
+    place = run.model.place(run.model.table.layout.view(p), site)
+    state = run.stepper.start(forcing, site, p)
+    x = state.x
+    STATE.get(x, "snow_water")[:2] = 30.0
+    assert Schedule(forcing, run.management, p[0]).fallow(state.season)
+    for k in range(365):
+        today = (x, forcing.values[k], forcing.solar_day[k], p, place, 1.0)
+        full, fallow = run.model.rates(*today), run.model.rates(*today, fallow=True)
+        for a, b in zip(full, fallow, strict=True):
+            assert torch.equal(a, b), f"day {k}"
+        x = x + fallow[0]
+
+
+def test_one_crop_in_one_cell_ends_the_fallow(run: SmallRun) -> None:
+    plan = schedule(run, run.management)
+    assert plan.fallow(state(run, [2.0] * N, [0.0] * N)[1])
+    assert not plan.fallow(state(run, [2.0] * N, [0.0, 0.0, 1.0, 0.0])[1])
