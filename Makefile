@@ -12,6 +12,7 @@ JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 DEMO := runs/demo
 
@@ -21,7 +22,7 @@ DEMO := runs/demo
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
 
-demo: $(READY)  ## make the demo data, train, evaluate and project on them
+demo: $(BASE)  ## make the demo data, train, evaluate and project on them
 	rm -rf $(DEMO)
 	$(BIN)/neuralcrop data demo
 	$(BIN)/neuralcrop train experiment=demo hydra.run.dir=$(DEMO)/train
@@ -55,13 +56,18 @@ clean:  ## remove .venv, demo data and run, caches and builds
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch first and by itself, so that TORCH_INDEX is asked for nothing else
-$(READY): pyproject.toml constraints.txt
+# torch first and by itself, so that TORCH_INDEX is asked for nothing else; modules are compiled
+# when they are first imported, few of them ever are
+$(BASE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	    "neuralcrop needs Python 3.11 or newer, this is " + sys.version.split()[0] + \
 	    "; name another with: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt torch \
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt torch \
 	    $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable .
+	@touch $@
+
+$(READY): $(BASE)
+	$(BIN)/pip install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
 	@touch $@

@@ -108,3 +108,17 @@ def test_compiled_agrees_with_eager(crop: str) -> None:
     compiled = run()
     scale = eager.x.abs().clamp_min(1.0)
     assert ((compiled.x - eager.x).abs() / scale).max() < 5e-3
+
+    wide = SmallRun(crop, n_cells=40, n_days=170, dtype=torch.float32)
+    outside = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        blocks = [BlockRun(stepper, wide.site, wide.management, wide.p, 16)
+                  for stepper in (Stepper(wide.model), run.stepper)]
+        one, side_by_side = (b.run([wide.forcing.days(0, 90), wide.forcing.days(90, 170)])
+                             for b in blocks)
+    finally:
+        torch.set_num_threads(outside)
+    assert [b.threads for b in blocks] == [1, 2]
+    scale = one.x.abs().clamp_min(1.0)
+    assert ((side_by_side.x - one.x).abs() / scale).max() < 5e-3
