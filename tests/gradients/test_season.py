@@ -100,6 +100,7 @@ def test_soil_gradients_match_finite_differences(name: str) -> None:
     assert float(soil.grad.sum()) == pytest.approx(difference, rel=5e-3)
 
 
+@pytest.mark.slow
 def test_checkpointed_gradients_are_the_same() -> None:
     run = season("maize", 1, days=60)
     gradients = []
@@ -111,6 +112,7 @@ def test_checkpointed_gradients_are_the_same() -> None:
     assert torch.allclose(*gradients, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_continuous_adjoint_is_near_and_less_exact() -> None:
     gradients = []
     for adjoint in (False, True):

@@ -28,6 +28,7 @@ def execute(path: Path, sources: list[str], names: dict[str, Any]) -> dict[str, 
     return names
 
 
+@pytest.mark.slow
 def test_extending_runs(repository: Path) -> None:
     path = repository / "docs" / "extending.md"
     sources = blocks(path)

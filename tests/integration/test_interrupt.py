@@ -8,9 +8,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
 
 
+@pytest.mark.slow
 def test_interrupted_simulation_leaves_nothing(tmp_path: Path) -> None:
     weather = tmp_path / "weather.nc"
     make_demo_forcing(range(2001, 2011), suitable_cells(2)).to_netcdf(weather)

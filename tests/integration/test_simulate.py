@@ -33,6 +33,7 @@ def test_seasons_of_two_years(weather: xr.Dataset) -> None:
     assert "neuralcrop" in str(seasons.attrs).lower()
 
 
+@pytest.mark.slow
 def test_one_field_irrigated_and_daily(weather: xr.Dataset) -> None:
     dim = next(d for d in weather["tasmax"].dims if d != "time")
     field = weather.isel({dim: 0}, drop=False)
@@ -48,12 +49,14 @@ def test_one_field_irrigated_and_daily(weather: xr.Dataset) -> None:
     assert float(wet["pirnreq"].max()) > 0.0
 
 
+@pytest.mark.slow
 def test_double_precision_agrees(weather: xr.Dataset) -> None:
     single = nc.simulate(weather, crop="maize", dtype="float32")["yield"]
     double = nc.simulate(weather, crop="maize", dtype="float64")["yield"]
     np.testing.assert_allclose(single, double, rtol=5e-3, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_crop_by_cell(weather: xr.Dataset) -> None:
     mixed = nc.simulate(weather, crop=["maize", "soybean", "maize"])
     maize = nc.simulate(weather, crop="maize")
@@ -61,6 +64,7 @@ def test_crop_by_cell(weather: xr.Dataset) -> None:
                                rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_restart_files_join_years(weather: xr.Dataset, tmp_path: Path) -> None:
     orders = {"sowing": 120}
     whole = nc.simulate(weather, crop="maize", management=orders)

@@ -43,7 +43,8 @@ def test_season_balances_close(
     assert (season["last_pirnreq"] > 1.0).all() == irrigated
 
 
-@pytest.mark.parametrize("method", ["midpoint", "rk4", "dopri5"])
+@pytest.mark.parametrize(
+    "method", ["midpoint", "rk4", pytest.param("dopri5", marks=pytest.mark.slow)])
 def test_other_solvers_conserve(method: str) -> None:
     run = SmallRun(n_cells=2, n_days=90, solver=Solver(method, rtol=1e-5, atol=1e-6))
     end = run()

@@ -86,6 +86,7 @@ def test_untrained_closures_and_network_change_no_bit() -> None:
     assert torch.equal(run().x, plain)
 
 
+@pytest.mark.slow
 def test_every_slot_takes_a_closure_that_acts() -> None:
     slots = build_model().closures()
     plain = {wet: SmallRun(n_days=130, n_cells=2, dry=wet)().x for wet in (0.3, 3.0)}
