@@ -187,7 +187,8 @@ class BlockRun:
         self, block: _Block, chunk: DailyForcing, sink: DailySink | None,
         progress: Callable[[int], None] | None,
     ) -> None:
-        forcing = chunk.cells(block.index)
+        full = block.cells.stop - block.cells.start == len(block.index)
+        forcing = chunk.cells(block.cells if full else block.index)
         forcing = replace(forcing, values=forcing.values.contiguous())
         if block.state is None:
             block.state = self.stepper.start(forcing, block.site, block.p)
