@@ -37,8 +37,8 @@ Means over all harvests; t ha-1 dry matter, days from sowing, mm. Made by
 `python scripts/yields_by_climate.py nasa_power_points.nc` after checking every season: no NaN,
 0 <= yield <= ceiling, sowing < anthesis < maturity, balances closed (largest residual of water
 {water:.1e}, carbon {carbon:.1e}), irrigated yields of ripe crops not below rainfed ones (largest
-shortfall {ripe:.1e} t ha-1). Crops cut off unripe in autumn may lose by irrigation, as a larger canopy
-in weak light respires more than it gains: by {unripe:.2f} t ha-1 at most, by more than
+shortfall {ripe:.1e} t ha-1). Crops cut off unripe in autumn may lose by irrigation, as a larger
+canopy in weak light respires more than it gains: by {unripe:.2f} t ha-1 at most, by more than
 {tolerance} t ha-1 in {n_unripe} of {n_seasons} seasons.
 
 One variety of each crop grows everywhere: at warm points its thermal requirement is met early and
