@@ -9,13 +9,16 @@ minutes, most of them for the adaptive solver.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from neuralcrop.models.global_ import STATE, STOCKS
+from neuralcrop.core.state import Layout
+from neuralcrop.models.global_ import FALLOW_STATE, STATE, STOCKS
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON
@@ -69,10 +72,8 @@ class Season:
         p = self.p if p is None else p
         stepper, model = Stepper(self.model, solver), self.model
         if limiter is not None:
-            stock = torch.tensor(
-                [name.rstrip("_0123456789") in STOCKS for name in STATE.row_names]).unsqueeze(-1)
-            stepper._rates = lambda x, weather, sun, p, place: model.rates(
-                torch.where(stock, x.clamp_min(0.0), x), weather, sun, p, place, limiter)[0]
+            stepper._rates = _limited(model.rates, STATE, limiter)
+            stepper._fallow = _limited(model.fallow_rates, FALLOW_STATE, limiter)
         start = time.perf_counter()
         state = stepper.start(self.forcing, self.site, p)
         lowest = 0.0
@@ -93,6 +94,18 @@ class Season:
         assert p.grad is not None
         start = self.model.table.layout.start
         return torch.stack([p.grad[start[name], 0] for name in PARAMETERS])
+
+
+def _limited(
+    rates: Callable[..., tuple[Tensor, Tensor]], layout: Layout, limiter: float
+) -> Callable[..., Tensor]:
+    stock = torch.tensor(
+        [name.rstrip("_0123456789") in STOCKS for name in layout.row_names]).unsqueeze(-1)
+
+    def limited(x: Tensor, *today: Any) -> Tensor:
+        return rates(torch.where(stock, x.clamp_min(0.0), x), *today, limiter)[0]
+
+    return limited
 
 
 def label(solver: Solver) -> str:

@@ -157,6 +157,14 @@ def whole(x: Tensor) -> Tensor:
     return x if quantum is None else floor_to(x, quantum)
 
 
+def whole_amount(x: Tensor) -> Tensor:
+    """Whole quanta of what is not negative but for rounding: `whole`, and never below zero.
+
+    The slope is taken as 1: a mask of the clamped entries would be stored byte by byte.
+    """
+    return x + (whole(x.detach().clamp_min(0.0)) - x.detach())
+
+
 def floor_to(x: Tensor, quantum: float) -> Tensor:
     """Largest multiple of ``quantum`` (a power of two) not above ``x``; its slope is taken as 1.
 

@@ -134,8 +134,7 @@ class ParameterTable(nn.Module):
         if unknown:
             raise ParameterError(
                 f"unknown parameters {', '.join(unknown)}; known: {', '.join(self.specs)}")
-        start, sizes = self.layout.start, self.layout.sizes
-        return [r for n in names for r in range(start[n], start[n] + sizes[n])]
+        return self.layout.rows(names)
 
     def forward(
         self, crop: Tensor, dtype: torch.dtype, offset: Mapping[str, Tensor] | None = None

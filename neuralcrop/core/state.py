@@ -51,6 +51,10 @@ class Layout:
             for k in range(size)
         )
 
+    def rows(self, names: Iterable[str]) -> list[int]:
+        """Rows of the named variables, in order."""
+        return [self.start[n] + k for n in names for k in range(self.sizes[n])]
+
     def get(self, x: Tensor, name: str) -> Tensor:
         """Rows of one variable: ``[cell]`` or ``[size, cell]``."""
         start, size = self.start[name], self.sizes[name]

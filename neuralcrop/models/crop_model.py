@@ -11,10 +11,18 @@ from torch import Tensor, nn
 from neuralcrop.closures.base import Closure, Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Site
-from neuralcrop.core.numerics import whole
+from neuralcrop.core.numerics import whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
-from neuralcrop.core.variables import FORCING_NAMES
-from neuralcrop.models.global_ import CLOCKS, FLUXES, STATE, STOICHIOMETRY
+from neuralcrop.core.state import Layout
+from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
+from neuralcrop.models.global_ import (
+    FALLOW_FLUXES,
+    FALLOW_STATE,
+    FALLOW_STOICHIOMETRY,
+    FLUXES,
+    STATE,
+    STOICHIOMETRY,
+)
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
 from neuralcrop.processes.base import Process
@@ -45,6 +53,10 @@ TWILIGHT = -4.0
 
 GROWTH_TEMPERATURE_DAYS = 30.0
 """Memory of the growth temperature, d (Kattge and Knorr 2007)."""
+
+
+FALLOW_PROCESSES = ("energy", "snow", "soil_evaporation", "soil")
+"""Processes that go on where no crop stands."""
 
 
 class Place(NamedTuple):
@@ -131,6 +143,10 @@ class CropModel(nn.Module):
         self.network = network
         self.covariate_names = tuple(covariates)
         n = len(self.covariate_names)
+        known = self.table.layout.sizes
+        self.fallow_parameters = Layout({
+            s.name: known[s.name] for process in FALLOW_PROCESSES
+            for s in getattr(self.parts, process).specs})
         self.register_buffer("covariate_mean", torch.zeros(n))
         self.register_buffer("covariate_scale", torch.ones(n))
 
@@ -222,8 +238,7 @@ class CropModel(nn.Module):
         return emerged * x["leaf_carbon"].sum(dim=0) * p["specific_leaf_area"]
 
     def rates(
-        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float,
-        fallow: bool = False,
+        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float
     ) -> tuple[Tensor, Tensor]:
         """Rates of the state and the fluxes behind them for one day.
 
@@ -241,20 +256,36 @@ class CropModel(nn.Module):
             From `place`.
         h : float
             Step of the integrator for the donor limiters, d; 0 for their continuous limit.
-        fallow : bool
-            That no cell has a crop: leaves out what is zero then.
 
         Returns
         -------
         tuple of Tensor
             ``dx/dt``, ``[state row, cell]``, and fluxes, ``[flux row, cell]``.
         """
-        day = self._fallow_day if fallow else self._day
-        fluxes, clocks = day(
-            STATE.view(x), _weather(weather), solar_day,
-            self.table.layout.view(p), place, h)
-        v = whole(FLUXES.stack(fluxes).clamp_min(0.0))
+        fluxes, clocks = self._day(
+            STATE.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
+        v = whole_amount(FLUXES.stack(fluxes))
         return STOICHIOMETRY.rates(v, clocks), v
+
+    def fallow_rates(
+        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float
+    ) -> tuple[Tensor, Tensor]:
+        """`rates` where no cell has a crop: of `FALLOW_STATE` alone, all others are zero.
+
+        Parameters
+        ----------
+        x : Tensor
+            Rows ``FALLOW_STATE`` of the state.
+        weather, solar_day, place, h
+            As for `rates`.
+        p : Tensor
+            Rows of the parameters of `FALLOW_PROCESSES`.
+        """
+        fluxes, clocks = self._fallow_day(
+            FALLOW_STATE.view(x), _weather(weather), solar_day,
+            self.fallow_parameters.view(p), place, h)
+        v = whole_amount(FALLOW_FLUXES.stack(fluxes))
+        return FALLOW_STOICHIOMETRY.rates(v, clocks), v
 
     def _day(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -330,11 +361,8 @@ class CropModel(nn.Module):
         snow = self.parts.snow(
             p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
         water = self._water(x, place, air, snow, bare, bare, h)
-        none = {
-            name: bare if size == 1 else bare.expand(size, *bare.shape)
-            for name, size in FLUXES.sizes.items() if name not in water}
-        clocks = dict.fromkeys(CLOCKS, bare) | {"growth_temperature": _growth_temperature(x, w)}
-        return water | none, clocks
+        clocks = {name: bare for name in FALLOW_STATE.names if REGISTRY[name].element is None}
+        return water, clocks | {"growth_temperature": _growth_temperature(x, w)}
 
     def _air(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,

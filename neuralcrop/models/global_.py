@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neuralcrop.core.state import Layout, Stoichiometry, cascade, drain, move
+from neuralcrop.core.variables import REGISTRY
 
 STOCKS = (
     "leaf_carbon", "stem_carbon", "root_carbon", "storage_carbon", "reserve_carbon",
@@ -25,16 +26,21 @@ CLOCKS = (
 
 STATE = Layout.of((*STOCKS, *RESERVOIRS, *CLOCKS))
 
+WATER_FLUXES = (
+    "rain_infiltration", "rain_runoff", "interception", "snowfall",
+    "melt_infiltration", "melt_runoff", "sublimation",
+    "percolation", "saturation_excess", "soil_evaporation", "transpiration",
+)
+"""Fluxes that go on where no crop stands."""
+
 FLUXES = Layout.of((
     "gross_primary_production", "maintenance_respiration", "growth_respiration",
     "leaf_growth", "stem_growth", "root_growth", "storage_growth",
     "leaf_ageing", "leaf_loss", "stem_loss", "stem_remobilisation", "root_loss",
-    "rain_infiltration", "rain_runoff", "interception", "snowfall",
-    "melt_infiltration", "melt_runoff", "sublimation",
-    "percolation", "saturation_excess", "soil_evaporation", "transpiration",
+    *WATER_FLUXES,
 ))
 
-STOICHIOMETRY = Stoichiometry(STATE, FLUXES, [
+TRANSFERS = (
     *move("gross_primary_production", "assimilated_carbon", "reserve_carbon"),
     *move("maintenance_respiration", "reserve_carbon", "respired_carbon"),
     *move("growth_respiration", "reserve_carbon", "respired_carbon"),
@@ -58,4 +64,17 @@ STOICHIOMETRY = Stoichiometry(STATE, FLUXES, [
     *drain("saturation_excess", "soil_water", "runoff_water"),
     *drain("soil_evaporation", "soil_water", "evaporated_water"),
     *drain("transpiration", "soil_water", "transpired_water"),
-])
+)
+
+STOICHIOMETRY = Stoichiometry(STATE, FLUXES, TRANSFERS)
+
+FALLOW_STATE = Layout.of((
+    *(name for name in STATE.names if REGISTRY[name].element == "water"),
+    "growth_temperature", "development_stage", "root_depth",
+))
+"""Rows that change, or are read, where no crop stands."""
+
+FALLOW_FLUXES = Layout.of(WATER_FLUXES)
+
+FALLOW_STOICHIOMETRY = Stoichiometry(
+    FALLOW_STATE, FALLOW_FLUXES, [t for t in TRANSFERS if t.flux in WATER_FLUXES])

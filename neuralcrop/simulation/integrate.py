@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.numerics import whole
 from neuralcrop.models.crop_model import CropModel, Place, mean_first_month
-from neuralcrop.models.global_ import STATE
+from neuralcrop.models.global_ import FALLOW_STATE, STATE
 from neuralcrop.simulation.events import (
     MATURE,
     SEASON,
@@ -27,6 +27,8 @@ from neuralcrop.simulation.events import (
     jump,
     start_season,
 )
+
+FALLOW_ROWS = STATE.rows(FALLOW_STATE.names)
 
 FIXED_METHODS = ("euler", "midpoint", "rk4")
 ADAPTIVE_METHODS = ("dopri5",)
@@ -69,6 +71,11 @@ class Solver:
     def limiter_step(self) -> float:
         """Step for the donor limiters: the solver's own, an hour for adaptive methods."""
         return self.step_size if self.method in FIXED_METHODS else 1.0 / 24.0
+
+    @property
+    def daily_sum(self) -> bool:
+        """Whether a day is one Euler step, differentiated as it is."""
+        return self.method == "euler" and self.step_size == 1.0 and not self.adjoint
 
 
 @dataclass(frozen=True)
@@ -123,18 +130,29 @@ class Stepper:
             return model.rates(x, weather, sun, p, place, h)[0]
 
         def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
-            return model.rates(x, weather, sun, p, place, h, fallow=True)[0]
+            return model.fallow_rates(x, weather, sun, p, place, h)[0]
 
         def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
             return model.rates(x, weather, sun, p, place, h)[1]
 
+        def tomorrow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+            return x + rates(x, weather, sun, p, place)
+
+        def fallow_tomorrow(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place
+        ) -> Tensor:
+            return x + fallow(x, weather, sun, p, place)
+
         self._rates, self._fallow, self._fluxes = rates, fallow, fluxes
+        self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
         self._events = self._jump
         if compiled:
             device = model.table.values.device
             self._rates = compile_function(rates, device)
             self._fallow = compile_function(fallow, device)
             self._fluxes = compile_function(fluxes, device)
+            self._tomorrow = compile_function(tomorrow, device)
+            self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
             self._events = compile_function(_bind_jump(model), device)
 
     def start(
@@ -202,23 +220,30 @@ class Stepper:
                 f"{forcing.first_day}; give the forcing that follows the restart")
         place = self.model.place(self.model.table.layout.view(p), site)
         schedule = Schedule(forcing, management, p[self.model.table.layout.start["maximum_season"]])
-        span = torch.tensor([0.0, 1.0], dtype=state.x.dtype, device=state.x.device)
         weather = forcing.values.unbind(0)
         events = self._jump if standing and not schedule.always else self._events
 
+        few = p[self.model.table.layout.rows(self.model.fallow_parameters.names)]
+        rests = not standing and observe is None
+
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
-            fallow = not standing and schedule.fallow(season)
+            bare: Tensor | None = None  # the rows that change while no cell has a crop
             for k in range(start, stop):
+                fallow = rests and schedule.fallow(season)
                 if schedule.due(k, x, season, fallow or standing):
+                    x, bare = _wake(x, bare), None
                     x, season = events(x, season, p, place, *schedule.at(k))
-                    fallow = not standing and schedule.fallow(season)
+                    fallow = rests and schedule.fallow(season)
+                today = (weather[k], forcing.solar_day[k])
+                if fallow:
+                    bare = x[FALLOW_ROWS] if bare is None else bare
+                    bare = self._day(True, bare, *today, few, place)
+                    continue
                 morning = x
-                rates = self._fallow if fallow else self._rates
-                x = self._day(rates, x, weather[k], forcing.solar_day[k], p, place, span)
+                x = self._day(False, x, *today, p, place)
                 if observe is not None:
-                    observe(forcing.first_day + k, x, self._fluxes(
-                        morning, weather[k], forcing.solar_day[k], p, place))
-            return x, season
+                    observe(forcing.first_day + k, x, self._fluxes(morning, *today, p, place))
+            return _wake(x, bare), season
 
         x, season, n = state.x, state.season, forcing.n_days
         if segment and torch.is_grad_enabled():
@@ -230,13 +255,23 @@ class Stepper:
         return RunState(x, season, forcing.first_day + n)
 
     def _day(
-        self, rates_of: Callable[..., Tensor], x: Tensor, weather: Tensor, sun: Tensor, p: Tensor,
-        place: Place, span: Tensor,
+        self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place
     ) -> Tensor:
+        """State at the end of a day.
+
+        One Euler step a day is a sum, done inside the compiled day; it gives the bits of
+        torchdiffeq, which integrates everything else.
+        """
+        solver = self.solver
+        if solver.daily_sum:
+            tomorrow = self._fallow_tomorrow if fallow else self._tomorrow
+            return tomorrow(x, weather, sun, p, place)
+        rates_of = self._fallow if fallow else self._rates
+
         def rates(t: Tensor, y: Tensor) -> Tensor:
             return rates_of(y, weather, sun, p, place)
 
-        solver = self.solver
+        span = torch.tensor([0.0, 1.0], dtype=x.dtype, device=x.device)
         options: dict[str, Any] = {}
         if solver.method in FIXED_METHODS and solver.step_size < 1.0:
             options["step_size"] = solver.step_size
@@ -286,10 +321,30 @@ class Schedule:
         self.sowing_days = [
             {int(d) for d in row.unique().tolist() if d > 0} for row in management.sowing_day]
         self.calendar_days = [int(d) for d in forcing.day_of_year.tolist()]
+        self._seen: Tensor | None = None
+        self._none_active = False
+        self._soonest = self._latest = math.inf
 
     def fallow(self, season: Tensor) -> bool:
         """Whether no cell has a crop, so far as can be known without waiting."""
-        return self.on_cpu and not bool((SEASON.get(season, "active") > 0.5).any())
+        if not self.on_cpu:
+            return False
+        self._look(season)
+        return self._none_active
+
+    def _look(self, season: Tensor) -> None:
+        """What only jumps change, once for every new bookkeeping: dates of the crops that stand."""
+        if season is self._seen:
+            return
+        known = SEASON.view(season.detach())
+        active, planted = known["active"] > 0.5, known["plant_day"]
+        never = torch.full_like(planted, math.inf)
+        self._ripens = active & (self.management.harvest_day == 0)
+        soonest = torch.where(self._ripens, planted + SHORTEST_SEASON, never)
+        latest = torch.where(active, planted + self.maximum_season, never)
+        self._none_active = not bool(active.any())
+        self._soonest, self._latest = float(soonest.min()), float(latest.min())
+        self._seen = season
 
     def due(self, k: int, x: Tensor, season: Tensor, planned: bool = False) -> bool:
         """Whether any cell may have an event on day ``k``; with ``planned``, by date alone."""
@@ -301,11 +356,14 @@ class Schedule:
             return True
         if planned:
             return False
-        active = SEASON.get(season, "active") > 0.5
-        age = self.day[k] - SEASON.get(season, "plant_day")
+        self._look(season)
+        day = self.first_day + k
+        if day >= self._latest:
+            return True
+        if day < self._soonest:
+            return False
         ripe = STATE.get(x, "development_stage") >= MATURE - 1e-6
-        due = active & (age >= SHORTEST_SEASON) & (ripe | (age >= self.maximum_season))
-        return bool(due.any())
+        return bool((ripe & self._ripens).any())
 
     def at(self, k: int) -> tuple[Today, Orders]:
         """Calendar and orders of day ``k``."""
@@ -334,7 +392,7 @@ def compile_function(
     on_cpu = device is None or device.type == "cpu"
     run = torch.compile(own, fullgraph=True, dynamic=False, options={
         "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
-        "cpp_wrapper": on_cpu, "cpp.enable_floating_point_contract_flag": "fast"})
+        "cpp_wrapper": on_cpu})
     known: set[tuple[Any, ...]] = set()
     lock = threading.Lock()
 
@@ -348,6 +406,13 @@ def compile_function(
         return result
 
     return call
+
+
+def _wake(x: Tensor, bare: Tensor | None) -> Tensor:
+    """State with the rows that fallow has changed."""
+    if bare is None:
+        return x
+    return x.index_copy(0, torch.tensor(FALLOW_ROWS, device=x.device), bare)
 
 
 def default_segment(n_days: int) -> int:

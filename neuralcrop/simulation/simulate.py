@@ -22,7 +22,7 @@ from neuralcrop.simulation.events import RECORD
 from neuralcrop.simulation.integrate import Solver, Stepper
 from neuralcrop.simulation.restart import load_restart, save_restart
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # names of types only: at run time xarray stays in the doors, data and output
     import xarray as xr
 
     from neuralcrop.config import SimulateConfig

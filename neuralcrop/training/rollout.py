@@ -76,9 +76,11 @@ class Rollout:
         sizes = self._sizes(p)
         if len(sizes) > 1:
             parts = _split(block, sizes)
-            threads = len(sizes) if sizes in self._compiled else 1
-            self._compiled.add(sizes)
-            end = columns(lambda k, q: self._run(parts[k], q), p, sizes, self._shared(), threads)
+            if sizes not in self._compiled:
+                self._compile(parts[0], p[:, :sizes[0]])
+                self._compiled.add(sizes)
+            end = columns(
+                lambda k, q: self._run(parts[k], q), p, sizes, self._shared(), len(sizes))
         else:
             end = self._run(block, p)
         return Season(end[0], end[1] > 0.5, p)
@@ -100,6 +102,13 @@ class Rollout:
         yields = torch.where(harvested, SEASON.get(end.season, "last_yield"), standing)
         ripe = harvested | (STATE.get(end.x, "development_stage") >= RIPE)
         return torch.stack((yields, ripe.to(yields.dtype)))
+
+    def _compile(self, part: Block, p: Tensor) -> None:
+        """Compile forwards and backwards by a first day, alone: threads would do it once each."""
+        day = replace(part, forcing=part.forcing.days(0, 1))
+        leaf = p.detach().contiguous().requires_grad_()
+        with torch.enable_grad():
+            torch.autograd.grad(self._run(day, leaf)[0].sum(), leaf)
 
     def _sizes(self, p: Tensor) -> tuple[int, ...]:
         """Cells of the parts that run side by side: equal, or one graph would not serve all."""

@@ -14,6 +14,7 @@ def shared_file(*parts: str) -> Path:
     """Path under the shared folder (NEURALCROP_SHARED, or ../shared); skips where it is absent."""
     path = Path(os.environ.get("NEURALCROP_SHARED", _BESIDE)).joinpath(*parts)
     if not path.exists():
+        # the data are not ours to redistribute; the analytic tests of the kernels need none
         pytest.skip(f"golden data not found: {path} (set NEURALCROP_SHARED)")
     return path
 

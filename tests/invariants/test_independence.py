@@ -12,7 +12,7 @@ from neuralcrop.core.forcing import DailyForcing
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.blocks import BlockRun
-from neuralcrop.simulation.integrate import Stepper
+from neuralcrop.simulation.integrate import Solver, Stepper
 from neuralcrop.simulation.restart import RestartError, load_restart, save_restart
 from tests.model_runs import SmallRun
 
@@ -123,3 +123,15 @@ def test_compiled_agrees_with_eager(crop: str) -> None:
     assert [b.threads for b in blocks] == [1, 2]
     scale = one.x.abs().clamp_min(1.0)
     assert ((side_by_side.x - one.x).abs() / scale).max() < 5e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_daily_sum_is_an_euler_step_of_torchdiffeq_to_the_bit(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = SmallRun("maize", n_cells=3, n_days=150, dtype=dtype)
+    summed = run()
+    monkeypatch.setattr(Solver, "daily_sum", False)
+    integrated = run()
+    assert torch.equal(summed.x, integrated.x)
+    assert torch.equal(summed.season.nan_to_num(-9.0), integrated.season.nan_to_num(-9.0))

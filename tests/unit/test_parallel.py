@@ -71,5 +71,7 @@ def test_columns_have_the_gradients_of_the_whole(threads: int) -> None:
     expected = work(0, one)
     got = columns(work, parts, (3, 3, 3), (weight, unread), threads)
     torch.testing.assert_close(got, expected, rtol=0.0, atol=1e-15)
+    here = threading.get_ident()
+    assert (used - {here} == set()) == (threads == 1), "whether other threads did the work"
     for a, b in zip(slopes(got, parts), slopes(expected, one), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-15)

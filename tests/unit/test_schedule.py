@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from neuralcrop.core.forcing import DailyForcing, Management
-from neuralcrop.models.global_ import STATE
+from neuralcrop.models.global_ import FALLOW_FLUXES, FLUXES, STATE
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
-from neuralcrop.simulation.integrate import Schedule
+from neuralcrop.simulation.integrate import FALLOW_ROWS, Schedule
 from tests.model_runs import SmallRun
 
 N = 4
@@ -80,6 +80,7 @@ def test_no_day_that_changes_anything_is_skipped(
     skipped = 0
     for k in (*range(0, 365, 23), 99, 120, 150, 249, 259, 299):
         for age in (10.0, 29.0, 30.0, 179.0, 180.0):
+            season = season.clone()  # the plan looks at new bookkeeping only
             SEASON.get(season, "plant_day")[:] = FIRST + k - age
             if not plan.due(k, x, season):
                 skipped += 1
@@ -104,6 +105,7 @@ def test_harvests_are_due_on_their_day(run: SmallRun) -> None:
     SEASON.get(season, "plant_day")[:] = FIRST + 20 - 179.0
     assert not plan.due(20, x, season)
     assert plan.due(21, x, season)  # the latest date
+    season = season.clone()
     SEASON.get(season, "plant_day")[:] = FIRST + 20 - 30.0
     STATE.get(x, "development_stage")[2] = 2.0
     assert plan.due(20, x, season)
@@ -122,17 +124,24 @@ def test_a_fallow_day_is_the_full_day_without_crops(dtype: torch.dtype) -> None:
     run = SmallRun("winter_wheat", n_cells=N, n_days=31)
     forcing = replace(bench_weather(N, 365), first_day=0)
     forcing, site, p = forcing.to(dtype=dtype), run.site.to(dtype=dtype), run.p.to(dtype)
-    place = run.model.place(run.model.table.layout.view(p), site)
+    layout = run.model.table.layout
+    place, few = run.model.place(layout.view(p), site), p[
+        layout.rows(run.model.fallow_parameters.names)]
     state = run.stepper.start(forcing, site, p)
     x = state.x
     STATE.get(x, "snow_water")[:2] = 30.0
     assert Schedule(forcing, run.management, p[0]).fallow(state.season)
     for k in range(0, 365, 3):
-        today = (x, forcing.values[k], forcing.solar_day[k], p, place, 1.0)
-        full, fallow = run.model.rates(*today), run.model.rates(*today, fallow=True)
-        for a, b in zip(full, fallow, strict=True):
-            assert torch.equal(a, b), f"day {k}"
-        x = x + fallow[0]
+        today = (forcing.values[k], forcing.solar_day[k])
+        full, fluxes = run.model.rates(x, *today, p, place, 1.0)
+        fallow, water = run.model.fallow_rates(x[FALLOW_ROWS], *today, few, place, 1.0)
+        whole = torch.zeros_like(full)
+        whole[FALLOW_ROWS] = fallow
+        assert torch.equal(full, whole), f"day {k}"
+        for name in FLUXES.names:
+            expected = FALLOW_FLUXES.get(water, name) if name in FALLOW_FLUXES.sizes else 0.0
+            assert bool((FLUXES.get(fluxes, name) == expected).all()), f"day {k}, {name}"
+        x = x + full
 
 
 def test_one_crop_in_one_cell_ends_the_fallow(run: SmallRun) -> None:
