@@ -76,7 +76,7 @@ MIDDLE = (0.1, 0.9)
 
 HEADER = """\
 # Made by scripts/make_wofost_catalogue.py; do not edit.
-# Values: https://github.com/ajwdewit/WOFOST_crop_parameters, branch wofost72 (EUPL 1.2).
+# Values: https://github.com/ajwdewit/WOFOST_crop_parameters, branch wofost72 (EUPL).
 """
 
 Value = float | list[list[float]]

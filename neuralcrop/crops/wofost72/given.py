@@ -149,9 +149,8 @@ def _empty(given: Any) -> bool:
 
 
 def _missing(definition: Definition) -> str:
-    what = f"a number ({definition.units})"
-    if definition.x_units is not None:
-        what = f"a table of {definition.units} over {definition.x_units}"
+    kind = "a number" if definition.x_units is None else "a table"
+    what = kind if definition.units == "1" else f"{kind} ({definition.units})"
     text = f"{definition.name} is missing, expected {what}: {definition.long_name}"
     least = definition.from_idsl
     return f"{text}; needed where IDSL is {least} or more" if least else text
