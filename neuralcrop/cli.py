@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="crops, variables, model; versions")
     info.set_defaults(action=_info)
     info.add_argument("what", nargs="?", choices=["crops", "variables", "model"])
+    info.add_argument("crop", metavar="CROP", nargs="?", help="of crops: varieties of this one")
     return parser
 
 
@@ -206,6 +207,9 @@ def _data_fetch(options: argparse.Namespace) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
+    if options.crop is not None and options.what != "crops":
+        raise ValueError(f"unexpected {options.crop!r}: only crops can be named "
+                         "(neuralcrop info crops CROP)")
     if options.what == "variables":
         from neuralcrop.core.variables import variables
 
@@ -215,14 +219,28 @@ def _info(options: argparse.Namespace) -> None:
              for v in variables()),
         )
     elif options.what == "crops":
-        crops = neuralcrop.list_crops().reset_index()
-        _table([str(c) for c in crops.columns], crops.itertuples(index=False))
+        _crops(options.crop)
     elif options.what == "model":
         records = import_module("neuralcrop.models.registry").describe()
         columns = list(dict.fromkeys(key for record in records for key in record))
         _table(columns, ([record.get(c) for c in columns] for record in records))
     else:
         _versions()
+
+
+def _crops(crop: str | None) -> None:
+    """Print all crops, or the varieties of one."""
+    if crop is None:
+        listed = neuralcrop.list_crops().reset_index()
+        listed["varieties"] = listed["varieties"].map(len)
+        listed["models"] = listed["models"].str.replace(", ", "\n")
+        listed = listed.astype(object).where(listed.notna(), None)
+    else:
+        listed = import_module("neuralcrop.crops").list_varieties(crop).reset_index()
+        listed["differs_in"] = listed["differs_in"].map(", ".join)
+    listed["reference"] = listed["reference"].str.removeprefix("https://")
+    # one word a line, so that headings leave room for what stands below them
+    _table([str(c).replace("_", "\n") for c in listed.columns], listed.itertuples(index=False))
 
 
 def _versions() -> None:
@@ -242,9 +260,9 @@ def _versions() -> None:
 def _table(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*columns, box=box.SIMPLE_HEAD)
+    table = Table(*(Column(c, overflow="fold") for c in columns), box=box.SIMPLE_HEAD)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     terminal = sys.stdout.isatty()

@@ -1,4 +1,8 @@
-"""The crop catalogue: one YAML file a crop, every value with unit, bounds and source."""
+"""The crop catalogue: one YAML file a crop, every value with unit, bounds and source.
+
+The files beside this module are crops of the `global` set of processes; those of WOFOST 7.2 are in
+:mod:`neuralcrop.crops.wofost72`.
+"""
 
 from __future__ import annotations
 
@@ -83,20 +87,65 @@ def _value(crop: str, key: str, record: dict[str, Any]) -> ParameterValue:
 
 
 def list_crops() -> pd.DataFrame:
-    """One row per crop: names, pathway, thermal requirements, calendar, moisture of the product."""
+    """One row per crop of either model set: names, pathway, thermal requirements, origin.
+
+    Crops of WOFOST 7.2 are given by their default variety; they have no calendar of their own, and
+    moisture of the product only where it is known. What both sets have is described as in `global`.
+    """
     import pandas as pd
 
-    rows = []
+    from neuralcrop.crops import wofost72  # builds on this module
+
+    rows = {name: _wofost_row(name) for name in wofost72.crop_names()}
     for name in crop_names():
         record = load_crop(name)
         p = record["parameters"]
-        rows.append({
+        both = rows.get(name, {"varieties": (), "reference": None})
+        rows[name] = {
             "crop": name, "long_name": record["long_name"],
             "scientific_name": record["scientific_name"],
             "pathway": "C4" if p["c4"]["value"] > 0.5 else "C3",
             "thermal_time_vegetative": p["thermal_time_vegetative"]["value"],
             "thermal_time_reproductive": p["thermal_time_reproductive"]["value"],
             "winter": record["calendar"]["winter"], "moisture": record["moisture"],
-            "models": "global",
+            "models": "global, wofost72" if name in rows else "global",
+            "varieties": both["varieties"], "reference": both["reference"],
+        }
+    return pd.DataFrame([rows[name] for name in sorted(rows)]).set_index("crop")
+
+
+def _wofost_row(name: str) -> dict[str, Any]:
+    from neuralcrop.crops import wofost72
+
+    record, p = wofost72.load_crop(name), wofost72.load_variety(name)
+    return {
+        "crop": name, "long_name": record["long_name"],
+        "scientific_name": record["scientific_name"], "pathway": record["pathway"],
+        "thermal_time_vegetative": p["TSUM1"].value[0],
+        "thermal_time_reproductive": p["TSUM2"].value[0],
+        "winter": None, "moisture": record.get("moisture"), "models": "wofost72",
+        "varieties": wofost72.variety_names(name), "reference": record["reference"],
+    }
+
+
+def list_varieties(crop: str) -> pd.DataFrame:
+    """One row per variety of a WOFOST 7.2 crop: thermal requirements, what differs, origin.
+
+    Raises
+    ------
+    UnknownCropError
+        If WOFOST 7.2 has no such crop.
+    """
+    import pandas as pd
+
+    from neuralcrop.crops import wofost72
+
+    record, rows = wofost72.load_crop(crop), []
+    for name, variety in record["varieties"].items():
+        p = wofost72.load_variety(f"{crop}:{name}")
+        rows.append({
+            "variety": f"{crop}:{name}", "default": name == record["default"],
+            "TSUM1": p["TSUM1"].value[0], "TSUM2": p["TSUM2"].value[0],
+            "differs_in": tuple(variety["parameters"]), "reference": variety["reference"],
         })
-    return pd.DataFrame(rows).set_index("crop")
+    return pd.DataFrame(rows).set_index("variety")

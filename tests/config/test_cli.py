@@ -235,6 +235,16 @@ def test_info_variables(neuralcrop_in: Callable[..., Result]) -> None:
     assert set(REGISTRY) <= names
 
 
+def test_info_crops_and_their_varieties(neuralcrop_in: Callable[..., Result]) -> None:
+    crops = neuralcrop_in("info", "crops").stdout
+    assert all(crop in crops for crop in ("winter_wheat", "cassava", "edepot.wur.nl"))
+    assert "wheat:Winter_wheat_103" in neuralcrop_in("info", "crops", "wheat").stdout
+    unknown = neuralcrop_in("info", "crops", "weat")
+    assert unknown.returncode == 1
+    assert "did you mean 'wheat'" in unknown.stderr
+    assert "unexpected 'wheat'" in neuralcrop_in("info", "model", "wheat").stderr
+
+
 def test_info_names_versions(neuralcrop_in: Callable[..., Result]) -> None:
     result = neuralcrop_in("info")
     assert result.returncode == 0

@@ -13,6 +13,7 @@ from neuralcrop.crops import (
     list_crops,
     load_catalogue,
     load_crop,
+    wofost72,
 )
 from neuralcrop.models.crop_model import CropModel
 
@@ -79,11 +80,17 @@ def test_wheat_alone_needs_cold() -> None:
 
 def test_list_crops_has_a_row_for_each() -> None:
     table = list_crops()
-    assert list(table.index) == list(CROPS)
+    assert list(table.index) == sorted({*CROPS, *wofost72.crop_names()})
+    assert list(table.index[table["models"].str.contains("global")]) == list(CROPS)
+    assert table.loc["maize", "models"] == "global, wofost72"
+    assert "Grain_maize_201" in table.loc["maize", "varieties"]
+    assert table.loc["cassava", "models"] == "wofost72"
+    assert table.loc["cassava", "reference"] == "https://edepot.wur.nl/218353"
     assert table.loc["maize", "pathway"] == "C4"
     assert table.loc["soybean", "pathway"] == "C3"
     assert bool(table.loc["winter_wheat", "winter"])
-    assert table["moisture"].between(0.0, 0.9).all()
+    assert table["moisture"].dropna().between(0.0, 0.9).all()
+    assert table.loc[list(CROPS), "moisture"].notna().all()
 
 
 def test_unknown_crops_name_the_nearest_and_the_catalogue() -> None:
