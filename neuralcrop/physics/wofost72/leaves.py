@@ -12,6 +12,8 @@ Order of a day: rates and deaths from the states at its start; deaths are remove
 the leaves grown that day become a row whose ``born`` is the new age.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,8 @@ from neuralcrop.core.numerics import clip, clip01, safe_div
 
 EXPONENTIAL_LAI = 6.0
 """Leaf area of unlimited growth at which the exponential phase ends (ha ha-1)."""
+_TIE = 64.0
+"""Ages closer than this many roundings are equal."""
 SHADE_LAI = 3.2
 """Critical leaf area index of self-shading times the extinction coefficient (-)."""
 
@@ -123,36 +127,32 @@ def area_growth(grlv: Tensor, sla: Tensor, laiexp: Tensor, increase: Tensor) -> 
     return torch.where(laiexp < EXPONENTIAL_LAI, torch.minimum(increase, source), source)
 
 
-def count_rows(values: Tensor, level: Tensor, rows: Tensor, inclusive: bool) -> Tensor:
-    """Number of leading rows below a level, by bisection.
+def _count(values: Tensor, rows: Tensor, counts: Callable[[Tensor], Tensor]) -> Tensor:
+    """Number of leading rows that count, by bisection: one gather a bit of the number of rows.
 
     Parameters
     ----------
     values
-        Nondecreasing along the first dimension, ``[cohort, cell]``.
-    level
-        ``[cell]``, in the unit of the values.
+        Monotonic along the first dimension, ``[cohort, cell]``; rows not yet written do not matter.
     rows
         Number of rows written so far, an integer tensor ``[cell]`` or scalar.
-    inclusive
-        Whether rows equal to the level count.
+    counts
+        Whether a value ``[cell]`` counts: true for the first rows, then false.
 
     Returns
     -------
     Tensor
-        Integers ``[cell]``, 0 to ``rows``. One gather for each bit of the number of rows.
+        Integers ``[cell]``, 0 to ``rows``.
     """
-    values, level = values.detach(), level.detach()
-    low = torch.zeros_like(level, dtype=torch.int64)
+    values = values.detach()
+    low = torch.zeros(values.shape[1:], dtype=torch.int64, device=values.device)
     high = low + rows
     for _ in range(values.shape[0].bit_length()):
         middle = (low + high) // 2
-        value = _row(values, middle)
-        below = (value <= level) if inclusive else (value < level)
         # A closed interval stays closed: its middle is then no row of it.
-        below = below & (low < high)
-        low = torch.where(below, middle + 1, low)
-        high = torch.where(below, high, middle)
+        yes = counts(_row(values, middle)) & (low < high)
+        low = torch.where(yes, middle + 1, low)
+        high = torch.where(yes, high, middle)
     return low
 
 
@@ -187,7 +187,7 @@ def living_area(grown: Tensor, area: Tensor, removed: Tensor, rows: Tensor) -> T
     Tensor
         ``[cell]``, with gradients to the rows of that cohort, the last row, and ``removed``.
     """
-    index = torch.minimum(count_rows(grown, removed, rows, inclusive=True), rows - 1)
+    index = torch.minimum(_count(grown, rows, lambda weight: weight <= removed), rows - 1)
     top, top_area = _row(grown, index), _row(area, index)
     share = clip01(safe_div(top - removed, top - _before(grown, index)))
     newer = _row(area, (rows - 1).expand_as(index)) - top_area
@@ -206,7 +206,9 @@ def aged_weight(
     born
         Cumulative age at birth (d), ``[cohort, cell]``.
     age, span
-        Cumulative age of the plant and life span of leaves at 35 degC (d).
+        Cumulative age of the plant and life span of leaves at 35 degC (d). An age that equals
+        the span but for rounding is not older; `aged_weight_by_age` leaves that to chance, as
+        the reference does.
     rows
         Number of rows written, integers.
     smooth
@@ -220,8 +222,8 @@ def aged_weight(
         ``[cell]``, dead cohorts included: the living ones among them weigh
         ``max(0, aged - removed)``.
     """
-    threshold = age - span
-    index = count_rows(born, threshold, rows, inclusive=False)
+    threshold = age - span - _TIE * torch.finfo(age.dtype).eps * age.detach()
+    index = _count(born, rows, lambda birth: birth < threshold)
     level = _before(grown, index)
     if not smooth:
         return level
@@ -229,6 +231,32 @@ def aged_weight(
     share = clip01(safe_div(threshold - early, _row(born, index) - early))
     partial = level + share * (_row(grown, index) - level)
     return torch.where((index > 0) & (index < rows), partial, level)
+
+
+def aged_weight_by_age(grown: Tensor, ages: Tensor, span: Tensor, rows: Tensor) -> Tensor:
+    """Cumulative weight of the cohorts older than their span, from an age kept for each (kg ha-1).
+
+    Temperatures with few digits let whole cohorts reach the span exactly. Whether they die that
+    day or the next is then up to the rounding of sums over the life of each cohort: to repeat a
+    reference run, `ages` must be summed like that (``ages + ageing`` over all rows, every day).
+
+    Parameters
+    ----------
+    grown
+        Cumulative weight (kg ha-1), ``[cohort, cell]``.
+    ages
+        Physiological age (d), ``[cohort, cell]``; has no gradient.
+    span
+        Life span of leaves at 35 degC (d).
+    rows
+        Number of rows written, integers.
+
+    Returns
+    -------
+    Tensor
+        ``[cell]``, as `aged_weight` without ``smooth``.
+    """
+    return _before(grown, _count(ages, rows, lambda age: age > span))
 
 
 def next_removed(removed: Tensor, stress_death: Tensor, aged: Tensor) -> Tensor:
