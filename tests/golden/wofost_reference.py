@@ -295,7 +295,8 @@ def season(params, weather, agro, production, irrigation=None):
         dvs = phenology.next_stage(dvs, dvr, p["DVSEND"])
         vern = vern + vernr
         if limited:
-            store, _ = water.next_water(soil, store, fluxes, zone, rd)
+            wdr = water.root_zone_transfer(soil, store, fluxes, zone, rd)
+            store = water.next_water(store, fluxes, wdr)
             zone = rd
             dsos = evapotranspiration.oxygen_stress_days(
                 dsos, store.w / zone, p["SM0"], p["CRAIRC"]

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.numerics import safe_div
-
-from .astro import Astronomy
+from neuralcrop.physics.wofost72.astro import Astronomy
 
 GAUSS_X = (0.1127017, 0.5, 0.8872983)
 """Abscissae of the Gauss integration with the digits of the reference (-)."""

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.numerics import clip, safe_div
-
-from .tables import interpolate
+from neuralcrop.physics.wofost72.tables import interpolate
 
 BARE_DEPTH = 10.0
 """Depth of the upper zone before a crop (cm)."""
@@ -230,12 +229,13 @@ def water_fluxes(
     return WaterFluxes(tra, evs, evw, rin, perc, loss, dss, surface - dss, dslr)
 
 
-def next_water(
+def root_zone_transfer(
     soil: Soil, state: Water, fluxes: WaterFluxes, rd: Tensor, rd_next: Tensor
-) -> tuple[Water, Tensor]:
-    """State of the next day, and the water WDR that came with the growth of the root zone (cm).
+) -> Tensor:
+    """Water of the lower zone that the growing root zone reaches, WDR (cm d-1).
 
-    WDR = WLOW (RD' - RD) / (depth - RD), if the depth changes by more than 0.001 cm.
+    WLOW (RD' - RD) / (depth - RD) of the water after the fluxes of the day, if the depth changes
+    by more than 0.001 cm.
 
     Parameters
     ----------
@@ -244,9 +244,25 @@ def next_water(
     rd, rd_next
         Depth of the root zone at the start of the day and of the next (cm).
     """
-    w = state.w + fluxes.rin - fluxes.tra - fluxes.evs - fluxes.perc
     wlow = state.wlow + fluxes.perc - fluxes.loss
     grown = rd_next - rd
-    share = torch.where(grown > 0.001, safe_div(grown, soil.depth - rd), 0.0)
-    wdr = wlow * share
-    return Water(w + wdr, wlow - wdr, state.ss + fluxes.dss, fluxes.dslr, fluxes.rin), wdr
+    return wlow * torch.where(grown > 0.001, safe_div(grown, soil.depth - rd), 0.0)
+
+
+def next_water(state: Water, fluxes: WaterFluxes, wdr: Tensor) -> Water:
+    """State of the next day; its soil moisture is W over the new depth of the root zone.
+
+    Parameters
+    ----------
+    state, fluxes
+        `Water` at the start of the day and `WaterFluxes` of it.
+    wdr
+        `root_zone_transfer` (cm d-1).
+    """
+    return Water(
+        state.w + fluxes.rin - fluxes.tra - fluxes.evs - fluxes.perc + wdr,
+        state.wlow + fluxes.perc - fluxes.loss - wdr,
+        state.ss + fluxes.dss,
+        fluxes.dslr,
+        fluxes.rin,
+    )

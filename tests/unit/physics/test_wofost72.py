@@ -396,7 +396,8 @@ def test_water_closes_and_stays_within_its_bounds(days, ssmax, conductivity, wav
         rates = water.water_fluxes(
             earth, state, rd, f64(rain), f64(irrigation), share, demand, f64(evsmx), f64(evsmx)
         )
-        after, moved = water.next_water(earth, state, rates, rd, after_roots)
+        moved = water.root_zone_transfer(earth, state, rates, rd, after_roots)
+        after = water.next_water(state, rates, moved)
         stored = after.w + after.wlow + after.ss - state.w - state.wlow - state.ss
         lost = rates.tra + rates.evs + rates.evw + rates.loss + rates.runoff
         close(rain + irrigation - lost, stored.item(), atol=1e-12)
