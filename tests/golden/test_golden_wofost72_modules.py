@@ -200,7 +200,12 @@ def runs(name):
     return [(label, reference.run(label)) for label in reference.names(name)]
 
 
-@pytest.mark.parametrize("name", [name.removesuffix("_family") for name in FAMILIES])
+def family_case(name):
+    name = name.removesuffix("_family")
+    return pytest.param(name, marks=pytest.mark.slow if name == "leafdynamics" else ())
+
+
+@pytest.mark.parametrize("name", map(family_case, FAMILIES))
 def test_module(name):
     cases = runs(name)
     assert len(cases) >= 10
