@@ -205,7 +205,7 @@ def family_case(name):
     return pytest.param(name, marks=pytest.mark.slow if name == "leafdynamics" else ())
 
 
-@pytest.mark.parametrize("name", map(family_case, FAMILIES))
+@pytest.mark.parametrize("name", [family_case(name) for name in FAMILIES])
 def test_module(name):
     cases = runs(name)
     assert len(cases) >= 10
