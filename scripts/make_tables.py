@@ -21,10 +21,11 @@ from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.variables import REGISTRY, Variable
 from neuralcrop.crops import crop_names, load_catalogue, load_crop
-from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_ import EVENT_SPECS
+from neuralcrop.models.global_day import GlobalModel
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
-from neuralcrop.simulation.events import EVENT_SPECS, SEASON
+from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import Stepper
 
 TARGET = Path(__file__).parent.parent / "docs" / "tables"
@@ -92,18 +93,18 @@ def processes_of_parameters() -> dict[str, str]:
 
 def parameters_page() -> str:
     owners, catalogue = processes_of_parameters(), load_catalogue()
-    meaning = {s.name: s.long_name for s in CropModel.specs()}
+    meaning = {s.name: s.long_name for s in GlobalModel.specs()}
     lines = [
         "# Parameters", "", MADE,
         "Bounds are what learning and parameter networks may reach. Tables over development stage "
         "have nodes at 0, 0.2, ..., 2.", "", "## Meaning", "",
         *header("name", "units", "process", "meaning")]
     lines += [row(f"`{s.name}`", s.units, owners[s.name], meaning[s.name])
-              for s in CropModel.specs()]
+              for s in GlobalModel.specs()]
     for crop, values in catalogue.items():
         lines += ["", f"## {load_crop(crop)['long_name']} (`{crop}`)", "",
                   *header("name", "value", "units", "bounds", "source")]
-        for spec in CropModel.specs():
+        for spec in GlobalModel.specs():
             v = values[spec.name]
             lines.append(row(
                 f"`{spec.name}`", ", ".join(number(x) for x in v.value), v.units,
@@ -117,7 +118,7 @@ def parameters_page() -> str:
 class Run(NamedTuple):
     """A season of one crop, ready to run."""
 
-    model: CropModel
+    model: GlobalModel
     forcing: DailyForcing
     site: Site
     management: Management

@@ -1,106 +1,25 @@
-"""The crop model: the order of a day."""
+"""What every set of processes shares: parameters of cells, closure slots, the order of calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from neuralcrop.closures.base import Closure, Features, scale_features
+from neuralcrop.closures.base import Closure
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Site
-from neuralcrop.core.numerics import whole_amount
-from neuralcrop.core.parameters import ParameterSpec, ParameterTable
-from neuralcrop.core.state import Layout
-from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
-from neuralcrop.models.global_ import (
-    FALLOW_FLUXES,
-    FALLOW_STATE,
-    FALLOW_STOICHIOMETRY,
-    FLUXES,
-    STATE,
-    STOICHIOMETRY,
-)
-from neuralcrop.physics import evapotranspiration as et
-from neuralcrop.physics import radiation
+from neuralcrop.core.ledger import Ledger
+from neuralcrop.core.parameters import ParameterTable
+from neuralcrop.core.state import Layout, Stoichiometry
+from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.processes.base import Process
-from neuralcrop.processes.energy_water import (
-    EnergyBalance,
-    Evaporative,
-    Interception,
-    PenmanMonteithTranspiration,
-    SoilEvaporation,
-)
-from neuralcrop.processes.growth import (
-    Allocation,
-    HeatDamage,
-    LeafDynamics,
-    Respiration,
-    RootGrowth,
-    StemsAndRoots,
-)
-from neuralcrop.processes.phenology import ThermalTimePhenology
-from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
-from neuralcrop.processes.water import Snow, SnowFluxes, SoilColumn, SoilWater
-
-MJ_PER_WATT_DAY = 0.0864
-"""W m-2 over a day to MJ m-2 d-1."""
-
-TWILIGHT = -4.0
-"""Elevation of the sun that ends the photoperiod, degrees (Supit et al. 1994)."""
-
-GROWTH_TEMPERATURE_DAYS = 30.0
-"""Memory of the growth temperature, d (Kattge and Knorr 2007)."""
 
 
-FALLOW_PROCESSES = ("energy", "snow", "soil_evaporation", "soil")
-"""Processes that go on where no crop stands."""
-
-
-class Place(NamedTuple):
-    """What stays the same over a run, ready for the day, ``[cell]`` or ``[layer, cell]``."""
-
-    sin_latitude: Tensor
-    cos_latitude: Tensor
-    column: SoilColumn
-
-
-class _Air(NamedTuple):
-    """What the day offers: sun, air, plant-available water, energy, features of closures."""
-
-    rsds: Tensor
-    sun: radiation.SolarGeometry
-    day_temperature: Tensor
-    vpd: Tensor
-    available: Tensor
-    roots: Tensor
-    wetness: Tensor
-    energy: Evaporative
-    features: Features | None
-
-
-class GlobalCropProcesses(nn.Module):
-    """Processes of the `global` set with their closure slots."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.phenology = ThermalTimePhenology()
-        self.light = TwoLeafLight()
-        self.photosynthesis = Photosynthesis()
-        self.energy = EnergyBalance()
-        self.interception = Interception()
-        self.transpiration = PenmanMonteithTranspiration()
-        self.soil_evaporation = SoilEvaporation()
-        self.respiration = Respiration()
-        self.allocation = Allocation()
-        self.leaves = LeafDynamics()
-        self.organs = StemsAndRoots()
-        self.roots = RootGrowth()
-        self.heat = HeatDamage()
-        self.snow = Snow()
-        self.soil = SoilWater()
+class Processes(nn.Module):
+    """Processes of a set with their closure slots, as attributes."""
 
     def processes(self) -> dict[str, Process]:
         """Processes by name."""
@@ -108,45 +27,71 @@ class GlobalCropProcesses(nn.Module):
 
 
 class CropModel(nn.Module):
-    r"""One differentiable crop model: parameters, processes and closures.
+    r"""A differentiable crop model: parameters, processes and closures.
 
-    The state of every cell obeys :math:`dx/dt = S\,v(x, u, \theta)`: processes give non-negative
-    fluxes v, the constant stoichiometry S moves them between stocks and reservoirs.
+    The state of every cell obeys :math:`dx/dt = S\,v(x, u, \theta)`: processes give fluxes v, the
+    constant stoichiometry S moves them between stocks and reservoirs. Sets of processes
+    (`GlobalModel`, `Wofost72`) say what the state is and how a day goes; integration, events,
+    blocks, training and output are the same for all.
 
     Parameters
     ----------
     table : ParameterTable
-        Parameters of the crops, with the specs of `specs`.
-    parts : GlobalCropProcesses, optional
-        Processes; the published equations by default.
+        Parameters of the crops, with the specs of the set.
+    parts : Processes
+        Processes of the set.
     network : ParameterNetwork, optional
         Gives parameter offsets from covariates of a place.
     covariates : sequence of str
         Names of the covariates that the network sees, in order.
+
+    Attributes
+    ----------
+    set_name : str
+        Name of the set.
+    state, fluxes, stoichiometry
+        What a cell holds, what flows, and where to.
+    reservoirs : tuple of str
+        What has crossed the boundary since the last sowing.
+    fallow_state : Layout
+        Rows of the state that change while no cell has a crop; empty if the set makes no
+        difference.
+    fallow_parameters : Layout
+        Parameters that are read then.
+    forcing_names : tuple of str
+        Rows of the weather of a day.
+    history_rows : tuple of str
+        Rows of the state of which the set reads former days; none for most.
+    daily_euler : bool
+        Whether the set is defined by one Euler step a day.
     """
 
+    set_name: ClassVar[str]
+    state: ClassVar[Layout]
+    reservoirs: ClassVar[tuple[str, ...]]
+    fluxes: ClassVar[Layout]
+    stoichiometry: ClassVar[Stoichiometry]
+    fallow_state: ClassVar[Layout] = Layout({})
+    forcing_names: ClassVar[tuple[str, ...]] = FORCING_NAMES
+    history_rows: ClassVar[tuple[str, ...]] = ()
+    daily_euler: ClassVar[bool] = False
     covariate_mean: Tensor
     covariate_scale: Tensor
+    parts: Any
     spec: Any = None
 
-    state = STATE
-    fluxes = FLUXES
-    stoichiometry = STOICHIOMETRY
-
     def __init__(
-        self, table: ParameterTable, parts: GlobalCropProcesses | None = None,
+        self, table: ParameterTable, parts: Processes,
         network: ParameterNetwork | None = None, covariates: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.table = table
-        self.parts = parts or GlobalCropProcesses()
+        self.parts = parts
         self.network = network
         self.covariate_names = tuple(covariates)
+        self.ledger = Ledger(self.state)
+        self.fallow_parameters = Layout({})
         n = len(self.covariate_names)
-        known = self.table.layout.sizes
-        self.fallow_parameters = Layout({
-            s.name: known[s.name] for process in FALLOW_PROCESSES
-            for s in getattr(self.parts, process).specs})
         self.register_buffer("covariate_mean", torch.zeros(n))
         self.register_buffer("covariate_scale", torch.ones(n))
 
@@ -185,14 +130,6 @@ class CropModel(nn.Module):
         known = ((covariates.to(mean.dtype) - mean) / scale).clamp(-4.0, 4.0)
         return self.table(crop, dtype, self.network(torch.nan_to_num(known)))
 
-    @staticmethod
-    def specs() -> tuple[ParameterSpec, ...]:
-        """Parameters that the model reads: those of its processes and of its events."""
-        from neuralcrop.simulation.events import EVENT_SPECS
-
-        specs = [s for part in GlobalCropProcesses().processes().values() for s in part.specs]
-        return (*specs, *EVENT_SPECS)
-
     def closures(self) -> dict[str, Closure]:
         """Occupants of all slots, by ``process.slot``."""
         return {
@@ -221,24 +158,90 @@ class CropModel(nn.Module):
         return any(c.neural for c in self.closures().values())
 
     def choose_pathways(self, crop: Tensor) -> None:
-        """Evaluate only the photosynthetic pathways that the cells' crops have."""
-        row = self.table.layout.start["c4"]
-        kinds = {bool(v > 0.5) for v in self.table.values[row, crop.unique()].tolist()}
-        self.parts.photosynthesis.pathways = tuple(
-            name for name, c4 in (("c3", False), ("c4", True)) if c4 in kinds)
+        """Leave out alternatives that no cell's crop needs; by default there are none."""
 
-    def place(self, p: Mapping[str, Tensor], site: Site) -> Place:
+    def place(self, p: Mapping[str, Tensor], site: Site) -> Any:
         """Precompute what a run needs of a site, once."""
-        latitude = torch.deg2rad(site.latitude)
-        return Place(torch.sin(latitude), torch.cos(latitude), self.parts.soil.column(p, site))
+        raise NotImplementedError
 
-    def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
-        """Leaf area index of emerged crops, ``[cell]``."""
-        emerged = (x["development_stage"] >= 0.0).to(x["stem_carbon"].dtype)
-        return emerged * x["leaf_carbon"].sum(dim=0) * p["specific_leaf_area"]
+    def start(
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+    ) -> dict[str, Tensor]:
+        """State of cells without a crop, by name.
+
+        Parameters
+        ----------
+        forcing : DailyForcing
+            Its first month may set slow variables.
+        site : Site
+            Soil.
+        p : Tensor
+            Parameters, ``[parameter row, cell]``.
+        wetness : float
+            Soil water: 0 at wilting point, 1 at field capacity.
+        """
+        raise NotImplementedError
+
+    def ripe(self, x: Tensor, p: Tensor) -> Tensor:
+        """Whether the crop of a cell is ripe, if it has one, ``[cell]``."""
+        raise NotImplementedError
+
+    def standing_yield(self, x: Tensor, p: Tensor) -> Tensor:
+        """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
+        raise NotImplementedError
+
+    def diagnostics(self, x: Tensor, p: Tensor, place: Any) -> dict[str, Tensor]:
+        """Daily variables that are neither state nor flux: ``lai``, ``root_zone_wetness``."""
+        raise NotImplementedError
+
+    # --- what events do to the state; ``s`` is the state by name and is changed in place
+
+    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
+        """Entries of the record of a season that only the set knows.
+
+        ``yield`` and ``biom`` (t ha-1 dry matter), ``gpp`` (g m-2 carbon), ``evap`` (mm),
+        ``carbon_residual`` (relative).
+        """
+        raise NotImplementedError
+
+    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
+        """Take the crop off the cells where ``harvest``."""
+        raise NotImplementedError
+
+    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
+        """Put seed into the cells where ``sow``."""
+        raise NotImplementedError
+
+    def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
+        """Water that the cell holds, mm, ``[cell]``."""
+        raise NotImplementedError
+
+    def irrigate(
+        self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Any, active: Tensor,
+        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
+    ) -> None:
+        """Irrigate to a target where root-zone water is below the threshold, and by amounts.
+
+        Parameters
+        ----------
+        s, p, place
+            State and parameters by name; the place.
+        active : Tensor
+            Whether a cell has a crop.
+        wetness : Tensor
+            Relative root-zone water this morning, ``[cell]``.
+        threshold, target : Tensor
+            Relative root-zone water; a threshold of 0 asks for nothing.
+        amount : Tensor
+            Dated irrigation, mm.
+        """
+        raise NotImplementedError
+
+    # --- the day
 
     def rates(
-        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float
+        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Any, h: float,
+        *past: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Rates of the state and the fluxes behind them for one day.
 
@@ -252,173 +255,26 @@ class CropModel(nn.Module):
             Day of the solar year, scalar tensor.
         p : Tensor
             Parameters, ``[parameter row, cell]``.
-        place : Place
+        place : NamedTuple
             From `place`.
         h : float
             Step of the integrator for the donor limiters, d; 0 for their continuous limit.
+        *past : Tensor
+            What `recall` gave, for sets with a history.
 
         Returns
         -------
         tuple of Tensor
             ``dx/dt``, ``[state row, cell]``, and fluxes, ``[flux row, cell]``.
         """
-        fluxes, clocks = self._day(
-            STATE.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
-        v = whole_amount(FLUXES.stack(fluxes))
-        return STOICHIOMETRY.rates(v, clocks), v
+        raise NotImplementedError
 
     def fallow_rates(
-        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float
+        self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Any, h: float
     ) -> tuple[Tensor, Tensor]:
-        """`rates` where no cell has a crop: of `FALLOW_STATE` alone, all others are zero.
+        """`rates` where no cell has a crop, of the rows of `fallow_state` alone."""
+        raise NotImplementedError
 
-        Parameters
-        ----------
-        x : Tensor
-            Rows ``FALLOW_STATE`` of the state.
-        weather, solar_day, place, h
-            As for `rates`.
-        p : Tensor
-            Rows of the parameters of `FALLOW_PROCESSES`.
-        """
-        fluxes, clocks = self._fallow_day(
-            FALLOW_STATE.view(x), _weather(weather), solar_day,
-            self.fallow_parameters.view(p), place, h)
-        v = whole_amount(FALLOW_FLUXES.stack(fluxes))
-        return FALLOW_STOICHIOMETRY.rates(v, clocks), v
-
-    def _day(
-        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
-        p: dict[str, Tensor], place: Place, h: float,
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The day, in order."""
-        parts = self.parts
-        stage = x["development_stage"]
-        leaf = x["leaf_carbon"].sum(dim=0)
-        lai = self.leaf_area_index(x, p)
-        air = self._air(x, w, solar_day, p, place, lai)
-        sun, features = air.sun, air.features
-        photoperiod = radiation.photoperiod(
-            place.sin_latitude, place.cos_latitude, solar_day, TWILIGHT)
-
-        grow = parts.phenology(
-            p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
-        light = parts.light(sun, air.rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
-        leaves = parts.photosynthesis.potential(
-            p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
-
-        snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
-        intercepted, wet = parts.interception(p, snow.rain, lai, air.energy.canopy_potential)
-        demand = parts.transpiration(
-            p, parts.photosynthesis.canopy_conductance(leaves, light), air.energy, air.vpd,
-            air.day_temperature, w["ps"], w["sfcwind"], sun.day_length, wet, lai,
-            x["root_carbon"], air.wetness, features)
-        water = self._water(
-            x, place, air, snow, intercepted, grow.growing * demand.amount, h)
-
-        gpp = grow.growing * parts.photosynthesis.assimilate(
-            p, leaves, light, demand.opening, w["co2"])
-        maintenance = parts.respiration(
-            p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, stage,
-            w["tas"])
-        growth = parts.allocation(
-            p, stage, grow.growing, x["reserve_carbon"], maintenance,
-            parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
-        ageing, lost = parts.leaves.losses(
-            p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
-            grow.growing, growth.deficit, features, h)
-        organs = parts.organs(
-            p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
-
-        fluxes = {
-            "gross_primary_production": gpp,
-            "maintenance_respiration": growth.maintenance_respiration,
-            "growth_respiration": growth.growth_respiration,
-            "leaf_growth": growth.leaf, "stem_growth": growth.stem, "root_growth": growth.root,
-            "storage_growth": growth.storage,
-            "leaf_ageing": ageing, "leaf_loss": lost, **organs._asdict(), **water,
-        }
-        clocks = {
-            "development_stage": grow.development_stage,
-            "vernalisation_days": grow.vernalisation_days,
-            "vegetative_days": grow.vegetative_days,
-            "reproductive_days": grow.reproductive_days,
-            "grain_set": -parts.heat(p, stage, x["grain_set"], w["tasmax"], grow.growing, h),
-            "root_depth": parts.roots(
-                p, x["root_depth"], place.column.depth, grow.vegetative, demand.opening, h),
-            "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / h,
-            "growth_temperature": _growth_temperature(x, w),
-        }
-        return fluxes, clocks
-
-    def _fallow_day(
-        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
-        p: dict[str, Tensor], place: Place, h: float,
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The day without any crop: water and the memory of temperature."""
-        bare = torch.zeros_like(w["tas"])
-        air = self._air(x, w, solar_day, p, place, bare)
-        snow = self.parts.snow(
-            p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
-        water = self._water(x, place, air, snow, bare, bare, h)
-        clocks = {name: bare for name in FALLOW_STATE.names if REGISTRY[name].element is None}
-        return water, clocks | {"growth_temperature": _growth_temperature(x, w)}
-
-    def _air(
-        self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
-        p: dict[str, Tensor], place: Place, lai: Tensor,
-    ) -> _Air:
-        """What the day offers, before any flux."""
-        rsds, rlds = MJ_PER_WATT_DAY * w["rsds"], MJ_PER_WATT_DAY * w["rlds"]
-        sun = radiation.solar_geometry(place.sin_latitude, place.cos_latitude, solar_day)
-        available, roots, wetness = self.parts.soil.wetness(
-            p, place.column, x["soil_water"], x["root_depth"])
-        day_temperature = w["tas"] + (w["tasmax"] - w["tasmin"]) / (3.0 * torch.pi)
-        vpd = (et.saturation_vapour_pressure(day_temperature) - w["vap"]).clamp_min(0.0)
-        return _Air(
-            rsds, sun, day_temperature, vpd, available, roots, wetness,
-            self.parts.energy(p, rsds, rlds, w["tas"], w["ps"], sun.day_length, lai),
-            self._features(w, vpd, wetness, x["development_stage"], lai))
-
-    def _water(
-        self, x: dict[str, Tensor], place: Place, air: _Air, snow: SnowFluxes,
-        intercepted: Tensor, transpiration: Tensor, h: float,
-    ) -> dict[str, Tensor]:
-        """Fluxes of water, given the demand of the roots."""
-        evaporation = self.parts.soil_evaporation(
-            air.energy.soil_potential - snow.sublimation, air.available[0], air.features)
-        through = snow.rain - intercepted
-        soil = self.parts.soil(
-            place.column, x["soil_water"], through + snow.melt, transpiration,
-            air.roots, air.available, evaporation, air.features, h)
-        return {
-            "rain_infiltration": through * soil.infiltration_share,
-            "rain_runoff": through * (1.0 - soil.infiltration_share),
-            "interception": intercepted, "snowfall": snow.snowfall,
-            "melt_infiltration": snow.melt * soil.infiltration_share,
-            "melt_runoff": snow.melt * (1.0 - soil.infiltration_share),
-            "sublimation": snow.sublimation,
-            "percolation": soil.percolation, "saturation_excess": soil.saturation_excess,
-            "soil_evaporation": soil.evaporation, "transpiration": soil.transpiration,
-        }
-
-    def _features(
-        self, w: dict[str, Tensor], vpd: Tensor, wetness: Tensor, stage: Tensor, lai: Tensor,
-    ) -> Features | None:
-        if not self.neural:
-            return None
-        return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
-
-
-def _weather(values: Tensor) -> dict[str, Tensor]:
-    return dict(zip(FORCING_NAMES, values.unbind(0), strict=True))
-
-
-def _growth_temperature(x: dict[str, Tensor], w: dict[str, Tensor]) -> Tensor:
-    """Rate of the running mean of temperature, K d-1."""
-    return (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS
-
-
-def mean_first_month(forcing: DailyForcing) -> Tensor:
-    """Mean temperature of the first 30 days: the growth temperature at the start, ``[cell]``."""
-    return forcing.values[:30, FORCING_NAMES.index("tas")].mean(dim=0)
+    def wanted_days(self, x: Tensor, p: Tensor, history: Tensor, row: Tensor) -> Tensor:
+        """Rows of the history that the day reads, integers ``[k, cell]``."""
+        raise NotImplementedError

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.core.state import Layout, Stoichiometry, cascade, drain, move
 from neuralcrop.core.variables import REGISTRY
 
-STOCKS = (
+CROP_STOCKS = (
     "leaf_carbon", "stem_carbon", "root_carbon", "storage_carbon", "reserve_carbon",
-    "snow_water", "soil_water",
 )
+
+STOCKS = (*CROP_STOCKS, "snow_water", "soil_water")
 """What the cell holds. The nitrogen stocks of the registry join here with their processes."""
 
 RESERVOIRS = (
@@ -78,3 +80,25 @@ FALLOW_FLUXES = Layout.of(WATER_FLUXES)
 
 FALLOW_STOICHIOMETRY = Stoichiometry(
     FALLOW_STATE, FALLOW_FLUXES, [t for t in TRANSFERS if t.flux in WATER_FLUXES])
+
+EVENT_SPECS = (
+    ParameterSpec("seed_carbon", "g m-2", "carbon sown"),
+    ParameterSpec("carbon_fraction", "1", "carbon in the dry matter of the crop"),
+    ParameterSpec("maximum_season", "d", "latest harvest after sowing"),
+)
+"""Parameters that events read."""
+
+SOWN, MATURE = -0.1, 2.0
+"""Development stage at sowing and at maturity; fallow cells keep the stage of maturity."""
+
+RIPE = MATURE - 1e-6
+"""Development stage from which a crop counts as ripe, rounding allowed for."""
+
+INITIAL_ROOT_DEPTH = 0.1
+"""Rooting depth at sowing, m (Supit et al. 1994)."""
+
+TRIGGER_WIDTH = 0.02
+"""Softness of the irrigation trigger, in relative root-zone water."""
+
+TONNES_PER_GRAM = 0.01
+"""g m-2 to t ha-1."""

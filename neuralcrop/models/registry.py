@@ -16,7 +16,8 @@ from neuralcrop.closures.mlp import ScaleClosure
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.parameters import ParameterError, ParameterTable, ParameterValue
 from neuralcrop.crops import crop_names, load_catalogue
-from neuralcrop.models.crop_model import CropModel, GlobalCropProcesses
+from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
 
 FORMAT = 1
 """Version of the files of a saved model."""
@@ -77,7 +78,7 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
     catalogue = load_catalogue(spec.crops)
     if spec.values:
         catalogue = {c: _with_values(c, v, spec.values) for c, v in catalogue.items()}
-    table = ParameterTable(CropModel.specs(), catalogue, spec.learn)
+    table = ParameterTable(GlobalModel.specs(), catalogue, spec.learn)
     network = None
     if spec.network:
         table.rows(spec.network)
@@ -85,7 +86,7 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
         network = ParameterNetwork(
             len(spec.covariates), sizes, list(spec.network_hidden), spec.network_limit,
             spec.network_dropout)
-    model = CropModel(table, GlobalCropProcesses(), network, spec.covariates)
+    model: CropModel = GlobalModel(table, GlobalCropProcesses(), network, spec.covariates)
     for slot in spec.closures:
         model.place_closure(slot, ScaleClosure(list(spec.closure_hidden), spec.closure_bound))
     model.spec = spec

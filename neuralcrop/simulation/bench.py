@@ -19,7 +19,6 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.models.crop_model import CropModel
-from neuralcrop.models.global_ import STATE
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.blocks import BlockRun
 from neuralcrop.simulation.events import SEASON
@@ -200,7 +199,7 @@ def season_gradient(
     leaf = p.detach().clone().requires_grad_()
     state = stepper.run(
         stepper.start(weather, site, leaf), weather, site, management, leaf)
-    total = SEASON.get(state.season, "last_yield") + STATE.get(state.x, "storage_carbon")
+    total = SEASON.get(state.season, "last_yield") + stepper.model.standing_yield(state.x, leaf)
     total.sum().backward()
     assert leaf.grad is not None
     return leaf.grad

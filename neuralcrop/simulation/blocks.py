@@ -16,7 +16,6 @@ from torch import Tensor
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import REGISTRY
 from neuralcrop.models.crop_model import CropModel
-from neuralcrop.models.global_ import FLUXES, STATE
 from neuralcrop.simulation.events import RECORD, SEASON, SHORTEST_SEASON
 from neuralcrop.simulation.integrate import RunState, Stepper
 from neuralcrop.simulation.parallel import each
@@ -65,6 +64,8 @@ class DailySink:
 
     Attributes
     ----------
+    model : CropModel
+        Whose state and fluxes they are.
     names : tuple of str
         State variables, fluxes or diagnostics.
     write : callable
@@ -72,12 +73,13 @@ class DailySink:
         ``[day, cell]`` or ``[day, size, cell]`` by name.
     """
 
+    model: CropModel
     names: tuple[str, ...]
     write: Callable[[int, Mapping[str, Tensor]], None]
     _chunk: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        known = (*STATE.names, *FLUXES.names, *DIAGNOSTICS)
+        known = (*self.model.state.names, *self.model.fluxes.names, *DIAGNOSTICS)
         unknown = [n for n in self.names if n not in known]
         if unknown:
             raise ValueError(
@@ -95,10 +97,10 @@ class DailySink:
         """Store day ``k`` of a block."""
         n = cells.stop - cells.start
         for name in self.names:
-            if name in STATE.sizes:
-                value = STATE.get(x, name)
-            elif name in FLUXES.sizes:
-                value = FLUXES.get(fluxes, name)
+            if name in self.model.state.sizes:
+                value = self.model.state.get(x, name)
+            elif name in self.model.fluxes.sizes:
+                value = self.model.fluxes.get(fluxes, name)
             else:
                 value = diagnostics[name]
             self._chunk[name][k, ..., cells] = value[..., :n].detach().cpu()
@@ -215,17 +217,11 @@ class BlockRun:
         self, block: _Block, first_day: int, sink: DailySink
     ) -> Callable[[int, Tensor, Tensor], None]:
         model: CropModel = self.stepper.model
-        p = model.table.layout.view(block.p)
-        column = model.place(p, block.site).column
+        place = model.place(model.table.layout.view(block.p), block.site)
+        diagnosed = any(name in DIAGNOSTICS for name in sink.names)
 
         def observe(day: int, x: Tensor, fluxes: Tensor) -> None:
-            view = STATE.view(x)
-            diagnostics = {}
-            if any(name in DIAGNOSTICS for name in sink.names):
-                _, _, wetness = model.parts.soil.wetness(
-                    p, column, view["soil_water"], view["root_depth"])
-                diagnostics = {
-                    "lai": model.leaf_area_index(view, p), "root_zone_wetness": wetness}
+            diagnostics = model.diagnostics(x, block.p, place) if diagnosed else {}
             sink.put(day - first_day, block.cells, x, fluxes, diagnostics)
 
         return observe

@@ -16,11 +16,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from neuralcrop.core.forcing import DailyForcing, Management, Site
-from neuralcrop.core.numerics import whole
-from neuralcrop.models.crop_model import CropModel, Place, mean_first_month
-from neuralcrop.models.global_ import FALLOW_STATE, STATE
+from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import (
-    MATURE,
     SEASON,
     SHORTEST_SEASON,
     Orders,
@@ -35,8 +32,6 @@ RECOMPUTE = {
 }
 """The backward day calculates what it needs of the forward day again from its inputs: less to
 store and to load, two thirds of the time (docs/benchmarks.md)."""
-
-FALLOW_ROWS = STATE.rows(FALLOW_STATE.names)
 
 FIXED_METHODS = ("euler", "midpoint", "rk4")
 ADAPTIVE_METHODS = ("dopri5",)
@@ -134,20 +129,20 @@ class Stepper:
         self.compiled = compiled
         h = self.solver.limiter_step
 
-        def rates(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+        def rates(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return model.rates(x, weather, sun, p, place, h)[0]
 
-        def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+        def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return model.fallow_rates(x, weather, sun, p, place, h)[0]
 
-        def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+        def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return model.rates(x, weather, sun, p, place, h)[1]
 
-        def tomorrow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place) -> Tensor:
+        def tomorrow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return x + rates(x, weather, sun, p, place)
 
         def fallow_tomorrow(
-            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any
         ) -> Tensor:
             return x + fallow(x, weather, sun, p, place)
 
@@ -179,19 +174,11 @@ class Stepper:
         wetness : float
             0 at wilting point, 1 at field capacity.
         """
-        n, device, dtype = forcing.n_cells, forcing.values.device, forcing.values.dtype
-        column = self.model.parts.soil.column(self.model.table.layout.view(p), site)
-        water = column.wilting + wetness * (column.capacity - column.wilting)
-        zero = torch.zeros(n, dtype=dtype, device=device)
-        values = {
-            name: zero if size == 1 else zero.expand(size, n) for name, size in STATE.sizes.items()
-        }
-        values["soil_water"] = whole(water)
-        values["development_stage"] = zero + MATURE
-        values["growth_temperature"] = mean_first_month(forcing)
-        season = start_season(n, dtype, device)
-        season[SEASON.start["start_water"]] = values["soil_water"].detach().sum(dim=0)
-        return RunState(STATE.stack(values), season, forcing.first_day)
+        x = self.model.state.stack(self.model.start(forcing, site, p, wetness))
+        season = start_season(forcing.n_cells, x.dtype, x.device)
+        stored = self.model.stored_water(self.model.state.view(x))
+        season[SEASON.start["start_water"]] = stored.detach()
+        return RunState(x, season, forcing.first_day)
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
@@ -227,31 +214,32 @@ class Stepper:
                 f"the state is at day {state.day} but the forcing starts at day "
                 f"{forcing.first_day}; give the forcing that follows the restart")
         place = self.model.place(self.model.table.layout.view(p), site)
-        schedule = Schedule(forcing, management, p[self.model.table.layout.start["maximum_season"]])
+        schedule = Schedule(self.model, forcing, management, p)
         weather = forcing.values.unbind(0)
         events = self._jump if standing and not schedule.always else self._events
 
         few = p[self.model.table.layout.rows(self.model.fallow_parameters.names)]
-        rests = not standing and observe is None
+        rows = self.model.state.rows(self.model.fallow_state.names)
+        rests = bool(rows) and not standing and observe is None
 
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
             bare: Tensor | None = None  # the rows that change while no cell has a crop
             for k in range(start, stop):
                 fallow = rests and schedule.fallow(season)
                 if schedule.due(k, x, season, fallow or standing):
-                    x, bare = _wake(x, bare), None
+                    x, bare = _wake(x, bare, rows), None
                     x, season = events(x, season, p, place, *schedule.at(k))
                     fallow = rests and schedule.fallow(season)
                 today = (weather[k], forcing.solar_day[k])
                 if fallow:
-                    bare = x[FALLOW_ROWS] if bare is None else bare
+                    bare = x[rows] if bare is None else bare
                     bare = self._day(True, bare, *today, few, place)
                     continue
                 morning = x
                 x = self._day(False, x, *today, p, place)
                 if observe is not None:
                     observe(forcing.first_day + k, x, self._fluxes(morning, *today, p, place))
-            return _wake(x, bare), season
+            return _wake(x, bare, rows), season
 
         x, season, n = state.x, state.season, forcing.n_days
         if segment and torch.is_grad_enabled():
@@ -263,7 +251,7 @@ class Stepper:
         return RunState(x, season, forcing.first_day + n)
 
     def _day(
-        self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Place
+        self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any
     ) -> Tensor:
         """State at the end of a day.
 
@@ -287,7 +275,7 @@ class Stepper:
             learned = tuple(q for q in self.model.parameters() if q.requires_grad)
             out = torchdiffeq.odeint_adjoint(
                 rates, x, span, rtol=solver.rtol, atol=solver.atol, method=solver.method,
-                options=options, adjoint_params=(p, *place.column, *learned))
+                options=options, adjoint_params=(p, *_tensors(place), *learned))
         else:
             out = torchdiffeq.odeint(
                 rates, x, span, rtol=solver.rtol, atol=solver.atol, method=solver.method,
@@ -295,7 +283,7 @@ class Stepper:
         return out[-1]
 
     def _jump(
-        self, x: Tensor, season: Tensor, p: Tensor, place: Place, today: Today, orders: Orders
+        self, x: Tensor, season: Tensor, p: Tensor, place: Any, today: Today, orders: Orders
     ) -> tuple[Tensor, Tensor]:
         return _bind_jump(self.model)(x, season, p, place, today, orders)
 
@@ -309,11 +297,12 @@ class Schedule:
     """
 
     def __init__(
-        self, forcing: DailyForcing, management: Management, maximum_season: Tensor
+        self, model: CropModel, forcing: DailyForcing, management: Management, p: Tensor
     ) -> None:
         values = forcing.values
+        self.model, self.p = model, p.detach()
         self.first_day = forcing.first_day
-        self.maximum_season = maximum_season.detach()
+        self.maximum_season = model.table.layout.get(self.p, "maximum_season")
         self.management = management
         self.years = forcing.year.tolist()
         self.day_of_year = forcing.day_of_year
@@ -370,8 +359,7 @@ class Schedule:
             return True
         if day < self._soonest:
             return False
-        ripe = STATE.get(x, "development_stage") >= MATURE - 1e-6
-        return bool((ripe & self._ripens).any())
+        return bool((self.model.ripe(x, self.p) & self._ripens).any())
 
     def at(self, k: int) -> tuple[Today, Orders]:
         """Calendar and orders of day ``k``."""
@@ -416,11 +404,17 @@ def compile_function(
     return call
 
 
-def _wake(x: Tensor, bare: Tensor | None) -> Tensor:
+def _wake(x: Tensor, bare: Tensor | None, rows: list[int]) -> Tensor:
     """State with the rows that fallow has changed."""
     if bare is None:
         return x
-    return x.index_copy(0, torch.tensor(FALLOW_ROWS, device=x.device), bare)
+    return x.index_copy(0, torch.tensor(rows, device=x.device), bare)
+
+
+def _tensors(place: Any) -> list[Tensor]:
+    """Tensors of a place that may carry a gradient."""
+    flat = [t for part in place for t in (part if isinstance(part, tuple) else (part,))]
+    return [t for t in flat if isinstance(t, Tensor) and t.is_floating_point()]
 
 
 def default_segment(n_days: int) -> int:
@@ -430,11 +424,8 @@ def default_segment(n_days: int) -> int:
 
 def _bind_jump(model: CropModel) -> Callable[..., tuple[Tensor, Tensor]]:
     def events(
-        x: Tensor, season: Tensor, p: Tensor, place: Place, today: Today, orders: Orders
+        x: Tensor, season: Tensor, p: Tensor, place: Any, today: Today, orders: Orders
     ) -> tuple[Tensor, Tensor]:
-        named, view = model.table.layout.view(p), STATE.view(x)
-        _, _, wetness = model.parts.soil.wetness(
-            named, place.column, view["soil_water"], view["root_depth"])
-        return jump(x, season, wetness, named, place.column, today, orders)
+        return jump(model, x, season, p, place, today, orders)
 
     return events

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from neuralcrop.models.global_ import STATE
+from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState
 
@@ -27,7 +27,9 @@ def write_text(path: Path, text: str) -> None:
     os.replace(part, path)
 
 
-def save_restart(path: str | Path, state: RunState, fingerprint: str) -> None:
+def save_restart(
+    path: str | Path, state: RunState, fingerprint: str, model: CropModel
+) -> None:
     """Write a restart file, whole or not at all.
 
     Parameters
@@ -38,18 +40,21 @@ def save_restart(path: str | Path, state: RunState, fingerprint: str) -> None:
         State after the last day.
     fingerprint : str
         Identifies model, parameters and cells.
+    model : CropModel
+        Whose state it is.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     torch.save({
         "format": FORMAT, "fingerprint": fingerprint, "day": state.day, "x": state.x,
-        "season": state.season, "state_rows": STATE.row_names, "season_rows": SEASON.row_names,
+        "season": state.season, "state_rows": model.state.row_names,
+        "season_rows": SEASON.row_names,
     }, part)
     os.replace(part, path)
 
 
-def load_restart(path: str | Path, fingerprint: str) -> RunState:
+def load_restart(path: str | Path, fingerprint: str, model: CropModel) -> RunState:
     """Read a restart file.
 
     Raises
@@ -62,7 +67,7 @@ def load_restart(path: str | Path, fingerprint: str) -> RunState:
         found, rows = saved["format"], (saved["state_rows"], saved["season_rows"])
     except (OSError, RuntimeError, KeyError, TypeError) as error:
         raise RestartError(f"{path} is not a restart file: {error}") from error
-    if found != FORMAT or rows != (STATE.row_names, SEASON.row_names):
+    if found != FORMAT or rows != (model.state.row_names, SEASON.row_names):
         raise RestartError(
             f"{path} was written by another version of neuralcrop; run again from the start")
     if saved["fingerprint"] != fingerprint:

@@ -207,7 +207,7 @@ class PreparedRun:
         days = int(min(366, max(31, CHUNK_VALUES / (10 * n))))
         state, management = None, self.management
         if restart_from is not None:
-            state = load_restart(restart_from, self.fingerprint).to(
+            state = load_restart(restart_from, self.fingerprint, self.model).to(
                 compute.torch_device(), compute.torch_dtype())
         offset = state.day if state is not None else 0
         if offset and management.irrigation_dates:
@@ -222,7 +222,7 @@ class PreparedRun:
             self.stepper, self.site, management, self.parameters, compute.block_cells)
         end = blocks.run(chunks, state, sink, progress)
         if restart_to is not None:
-            save_restart(restart_to, end, self.fingerprint)
+            save_restart(restart_to, end, self.fingerprint, self.model)
         return blocks.seasons.arrays()
 
 
@@ -337,7 +337,7 @@ def _each_chunk(
         take(daily_dataset(arrays, time[done : done + n], run.cells, attributes))
         done += n
 
-    sink = DailySink(tuple(variables or DEFAULT_DAILY), write)
+    sink = DailySink(run.model, tuple(variables or DEFAULT_DAILY), write)
     run.execute(sink, restart_from, restart_to, progress)
 
 

@@ -10,16 +10,12 @@ from torch import Tensor
 
 from neuralcrop.data.seasons import Block
 from neuralcrop.models.crop_model import CropModel
-from neuralcrop.models.global_ import STATE
-from neuralcrop.simulation.events import MATURE, SEASON, TONNES_PER_GRAM
+from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
 from neuralcrop.simulation.parallel import columns
 
 KEPT_CELL_DAYS = 400_000
 """Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
-
-RIPE = MATURE - 1e-6
-"""Development stage from which a crop counts as ripe, rounding allowed for."""
 
 SMALLEST_PART = 64
 """Fewer cells would not pay for a thread of their own."""
@@ -97,10 +93,9 @@ class Rollout:
             state, block.forcing, block.site, block.management, p, segment=segment,
             standing=True)
         harvested = SEASON.get(end.season, "harvests") > 0.5
-        fraction = self.model.table.layout.get(p, "carbon_fraction")
-        standing = STATE.get(end.x, "storage_carbon") * TONNES_PER_GRAM / fraction
-        yields = torch.where(harvested, SEASON.get(end.season, "last_yield"), standing)
-        ripe = harvested | (STATE.get(end.x, "development_stage") >= RIPE)
+        yields = torch.where(
+            harvested, SEASON.get(end.season, "last_yield"), self.model.standing_yield(end.x, p))
+        ripe = harvested | self.model.ripe(end.x, p)
         return torch.stack((yields, ripe.to(yields.dtype)))
 
     def _compile(self, part: Block, p: Tensor) -> None:

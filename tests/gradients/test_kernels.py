@@ -35,7 +35,7 @@ from neuralcrop.physics import photosynthesis_c4 as c4
 ELSEWHERE = {"wofost72", "soil_heat", "soil_carbon", "soil_nitrogen", "nitrogen_demand"}
 
 # Steps whose declared slope is not their derivative.
-STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole"}
+STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
 
 
 def v(*values):

@@ -60,11 +60,12 @@ def test_block_size_changes_no_bit(two_years: DailyForcing, whole: tuple) -> Non
 def test_restart_changes_no_bit(two_years: DailyForcing, whole: tuple, tmp_path: Path) -> None:
     first, second = blocks(), blocks()
     chunks = pieces(two_years, 211)
-    save_restart(tmp_path / "restart.pt", first.run(chunks[:1]), "here")
-    end = second.run(chunks[1:], load_restart(tmp_path / "restart.pt", "here"))
+    save_restart(tmp_path / "restart.pt", first.run(chunks[:1]), "here", first.stepper.model)
+    end = second.run(chunks[1:], load_restart(
+        tmp_path / "restart.pt", "here", first.stepper.model))
     assert torch.equal(end.x, whole[0])
     with pytest.raises(RestartError, match="another run"):
-        load_restart(tmp_path / "restart.pt", "elsewhere")
+        load_restart(tmp_path / "restart.pt", "elsewhere", first.stepper.model)
 
 
 def test_order_of_cells_changes_no_bit(two_years: DailyForcing, whole: tuple) -> None:

@@ -15,7 +15,7 @@ from neuralcrop.crops import (
     load_crop,
     wofost72,
 )
-from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_day import GlobalModel
 
 CROPS = crop_names()
 
@@ -46,7 +46,7 @@ def test_no_placeholder_is_left(crop: str) -> None:
 
 @pytest.mark.parametrize("crop", CROPS)
 def test_the_file_fits_the_model(crop: str) -> None:
-    table = ParameterTable(CropModel.specs(), load_catalogue((crop,)))
+    table = ParameterTable(GlobalModel.specs(), load_catalogue((crop,)))
     assert table.crops == (crop,)
 
 

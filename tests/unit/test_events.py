@@ -68,10 +68,9 @@ class Field:
 
     def jump(self, orders: Orders) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         today = Today(*(torch.tensor(v, dtype=self.dtype) for v in (TODAY, 200.0, 2001.0)))
-        _, _, wetness = self.run.model.parts.soil.wetness(
-            self.p, self.column, STATE.get(self.x, "soil_water"), STATE.get(self.x, "root_depth"))
+        place = self.run.model.place(self.p, self.run.site)
         self.x_after, season = jump(
-            self.x, self.season, wetness, self.p, self.column, today, orders)
+            self.run.model, self.x, self.season, self.run.p, place, today, orders)
         return STATE.view(self.x_after), SEASON.view(season)
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from neuralcrop.core.forcing import DailyForcing, Management
-from neuralcrop.models.global_ import FALLOW_FLUXES, FLUXES, STATE
+from neuralcrop.models.global_ import FALLOW_FLUXES, FALLOW_STATE, FLUXES, STATE
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
-from neuralcrop.simulation.integrate import FALLOW_ROWS, Schedule
+from neuralcrop.simulation.integrate import Schedule
 from tests.model_runs import SmallRun
 
 N = 4
@@ -28,7 +28,7 @@ def year() -> DailyForcing:
 
 
 def schedule(run: SmallRun, management: Management) -> Schedule:
-    return Schedule(year(), management, run.p[run.model.table.layout.start["maximum_season"]])
+    return Schedule(run.model, year(), management, run.p)
 
 
 def state(
@@ -127,16 +127,17 @@ def test_a_fallow_day_is_the_full_day_without_crops(dtype: torch.dtype) -> None:
     layout = run.model.table.layout
     place, few = run.model.place(layout.view(p), site), p[
         layout.rows(run.model.fallow_parameters.names)]
+    rows = STATE.rows(FALLOW_STATE.names)
     state = run.stepper.start(forcing, site, p)
     x = state.x
     STATE.get(x, "snow_water")[:2] = 30.0
-    assert Schedule(forcing, run.management, p[0]).fallow(state.season)
+    assert Schedule(run.model, forcing, run.management, p).fallow(state.season)
     for k in range(0, 365, 3):
         today = (forcing.values[k], forcing.solar_day[k])
         full, fluxes = run.model.rates(x, *today, p, place, 1.0)
-        fallow, water = run.model.fallow_rates(x[FALLOW_ROWS], *today, few, place, 1.0)
+        fallow, water = run.model.fallow_rates(x[rows], *today, few, place, 1.0)
         whole = torch.zeros_like(full)
-        whole[FALLOW_ROWS] = fallow
+        whole[rows] = fallow
         assert torch.equal(full, whole), f"day {k}"
         for name in FLUXES.names:
             expected = FALLOW_FLUXES.get(water, name) if name in FALLOW_FLUXES.sizes else 0.0
