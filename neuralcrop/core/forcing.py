@@ -25,7 +25,7 @@ class DailyForcing:
     Attributes
     ----------
     values : Tensor
-        ``[time, variable, cell]``; rows in the order of `FORCING_NAMES`, in registry units.
+        ``[time, variable, cell]``; rows in the order of ``names``, in registry units.
     day_of_year : Tensor
         ``[time]`` calendar day of the year, from 1.
     solar_day : Tensor
@@ -35,6 +35,8 @@ class DailyForcing:
         ``[time]`` calendar year, integer.
     first_day : int
         Index of the first day since the run's epoch, so that day numbers run on over chunks.
+    names : tuple of str
+        Variables of the rows, as the model needs them.
     """
 
     values: Tensor
@@ -42,13 +44,14 @@ class DailyForcing:
     solar_day: Tensor
     year: Tensor
     first_day: int = 0
+    names: tuple[str, ...] = FORCING_NAMES
 
     def __post_init__(self) -> None:
         n = self.values.shape[0]
-        if self.values.ndim != 3 or self.values.shape[1] != len(FORCING_NAMES):
+        if self.values.ndim != 3 or self.values.shape[1] != len(self.names):
             raise ValueError(
                 f"forcing values have shape {tuple(self.values.shape)}, expected "
-                f"[time, {len(FORCING_NAMES)}, cell] with rows {', '.join(FORCING_NAMES)}"
+                f"[time, {len(self.names)}, cell] with rows {', '.join(self.names)}"
             )
         for name in ("day_of_year", "solar_day", "year"):
             if getattr(self, name).shape != (n,):
@@ -68,7 +71,7 @@ class DailyForcing:
         """Days ``start`` to ``stop`` (exclusive, counted within this span)."""
         return DailyForcing(
             self.values[start:stop], self.day_of_year[start:stop], self.solar_day[start:stop],
-            self.year[start:stop], self.first_day + start,
+            self.year[start:stop], self.first_day + start, self.names,
         )
 
     def cells(self, index: slice | Tensor) -> DailyForcing:
@@ -84,7 +87,7 @@ class DailyForcing:
 
         return DailyForcing(
             moved(self.values), moved(self.day_of_year), moved(self.solar_day), moved(self.year),
-            self.first_day)
+            self.first_day, self.names)
 
 
 class _CellFields:

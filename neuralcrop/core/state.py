@@ -182,7 +182,7 @@ class Stoichiometry:
         rows: list[Tensor] = []
         for name, size in self.state.sizes.items():
             if name in clocks:
-                rows.append(clocks[name])
+                rows.extend(clocks[name].unbind(0) if size > 1 else (clocks[name],))
                 continue
             for k in range(self.state.start[name], self.state.start[name] + size):
                 total = zero

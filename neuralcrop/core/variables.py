@@ -48,13 +48,13 @@ class Variable:
 
     @property
     def element(self) -> str | None:
-        """What a stock or reservoir holds: "carbon", "water", "nitrogen", or None."""
+        """What a stock or reservoir holds: "carbon", "water", "nitrogen", "weight", or None."""
         if self.kind != "state":
             return None
         if self.name in ("nitrate", "ammonium"):
             return "nitrogen"
         suffix = self.name.rsplit("_", 1)[-1]
-        return suffix if suffix in ("carbon", "water", "nitrogen") else None
+        return suffix if suffix in ("carbon", "water", "nitrogen", "weight") else None
 
     def attributes(self) -> dict[str, str]:
         """CF attributes for an xarray variable."""
@@ -138,6 +138,64 @@ _STATE = [
     _V("growth_temperature", "state", "degC", "running mean air temperature, 30 d", -90, 60),
 ]
 
+_WOFOST_STATE = [
+    _V("leaf_grown_weight", "state", "kg ha-1", "dry matter of all leaves grown", 0),
+    _V("leaf_shed_weight", "state", "kg ha-1", "dry matter of all leaves that died (negative)"),
+    _V("stem_weight", "state", "kg ha-1", "dry matter of living stems", 0),
+    _V("root_weight", "state", "kg ha-1", "dry matter of living roots", 0),
+    _V("storage_weight", "state", "kg ha-1", "dry matter of storage organs", 0),
+    _V("dead_leaf_weight", "state", "kg ha-1", "dry matter of dead leaves", 0),
+    _V("dead_stem_weight", "state", "kg ha-1", "dry matter of dead stems", 0),
+    _V("dead_root_weight", "state", "kg ha-1", "dry matter of dead roots", 0),
+    _V("assimilated_weight", "state", "kg ha-1", "reservoir: assimilates, CH2O (negative)"),
+    _V("respired_weight", "state", "kg ha-1", "reservoir: maintenance and conversion, CH2O"),
+    _V("seed_weight", "state", "kg ha-1", "reservoir: dry matter sown (negative)"),
+    _V("harvested_weight", "state", "kg ha-1", "reservoir: dry matter harvested"),
+    _V("litter_weight", "state", "kg ha-1", "reservoir: dry matter left on the field"),
+    _V("root_zone_water", "state", "kg m-2", "water in the root zone", 0),
+    _V("lower_zone_water", "state", "kg m-2", "water between root zone and rootable depth", 0),
+    _V("ponded_water", "state", "kg m-2", "water on the surface", 0),
+    _V("applied_water", "state", "kg m-2", "irrigation that enters with the rain of the day", 0),
+    _V("initial_water", "state", "kg m-2", "reservoir: soil water set at sowing (negative)"),
+    _V("leaf_area_grown", "state", "1", "leaf area index of all leaves grown", 0),
+    _V("leaf_age", "state", "d", "physiological age of the oldest leaves", 0),
+    _V("exponential_leaf_area", "state", "1", "leaf area index of growth without limits", 0),
+    _V("root_zone_depth", "state", "m", "depth of the zone whose water roots reach", 0, 5),
+    _V("dry_days", "state", "d", "days since the soil was wetted", 0),
+    _V("former_infiltration", "state", "kg m-2 d-1", "infiltration of the day before", 0),
+    _V("waterlogged_days", "state", "d", "days without air in the root zone", 0),
+    _V("recent_minimum_temperature", "state", "degC",
+       "daily minimum air temperature of the last days, yesterday first", size=6),
+    _V("green_leaf_area", "state", "1",
+       "leaf area index in the morning, with stems and storage organs", 0, 20),
+    _V("emerged_days", "state", "d", "days since emergence", 0),
+    _V("crop_days", "state", "d", "days since sowing", 0),
+]
+
+_WOFOST_FLUX = [
+    _V("leaf_weight_growth", "flux", "kg ha-1 d-1", "growth of leaves, dry matter", 0),
+    _V("stem_weight_growth", "flux", "kg ha-1 d-1", "growth of stems, dry matter", 0),
+    _V("root_weight_growth", "flux", "kg ha-1 d-1", "growth of roots, dry matter", 0),
+    _V("storage_weight_growth", "flux", "kg ha-1 d-1", "growth of storage organs, dry matter", 0),
+    _V("maintenance_weight_loss", "flux", "kg ha-1 d-1", "maintenance respiration, CH2O", 0),
+    _V("conversion_weight_loss", "flux", "kg ha-1 d-1",
+       "assimilates less the dry matter grown of them", 0),
+    _V("leaf_weight_loss", "flux", "kg ha-1 d-1", "death of leaves, dry matter", 0),
+    _V("stem_weight_loss", "flux", "kg ha-1 d-1", "death of stems, dry matter", 0),
+    _V("root_weight_loss", "flux", "kg ha-1 d-1", "death of roots, dry matter", 0),
+    _V("surface_rain", "flux", "kg m-2 d-1", "rain reaching the surface", 0),
+    _V("surface_irrigation", "flux", "kg m-2 d-1", "irrigation reaching the surface", 0),
+    _V("infiltration", "flux", "kg m-2 d-1", "water entering the root zone from the surface"),
+    _V("surface_runoff", "flux", "kg m-2 d-1", "surface runoff"),
+    _V("ponded_evaporation", "flux", "kg m-2 d-1", "evaporation of surface water", 0),
+    _V("bare_soil_evaporation", "flux", "kg m-2 d-1", "evaporation of the soil"),
+    _V("root_zone_transpiration", "flux", "kg m-2 d-1", "transpiration of the crop", 0),
+    _V("root_zone_percolation", "flux", "kg m-2 d-1", "water passing to the lower zone"),
+    _V("subsoil_drainage", "flux", "kg m-2 d-1", "water leaving the lower zone", 0),
+    _V("root_zone_extension", "flux", "kg m-2 d-1", "water that growing roots reach", 0),
+    _V("unlimited_supply", "flux", "kg m-2 d-1", "water supplied where it does not limit", 0),
+]
+
 _FLUX = [
     _V("gross_primary_production", "flux", "g m-2 d-1", "gross primary production of carbon", 0,
        standard_name=
@@ -215,7 +273,8 @@ _SITE = [
 ]
 
 REGISTRY: dict[str, Variable] = {
-    v.name: v for v in [*_FORCING, *_STATE, *_FLUX, *_OUTPUT, *_SOIL, *_SITE]
+    v.name: v for v in [
+        *_FORCING, *_STATE, *_FLUX, *_WOFOST_STATE, *_WOFOST_FLUX, *_OUTPUT, *_SOIL, *_SITE]
 }
 """Every variable by name."""
 

@@ -62,6 +62,8 @@ class CropModel(nn.Module):
         Rows of the weather of a day.
     history_rows : tuple of str
         Rows of the state of which the set reads former days; none for most.
+    n_wanted : int
+        Rows of the history that a day reads.
     daily_euler : bool
         Whether the set is defined by one Euler step a day.
     """
@@ -75,6 +77,7 @@ class CropModel(nn.Module):
     forcing_names: ClassVar[tuple[str, ...]] = FORCING_NAMES
     history_rows: ClassVar[tuple[str, ...]] = ()
     daily_euler: ClassVar[bool] = False
+    n_wanted: ClassVar[int] = 0
     covariate_mean: Tensor
     covariate_scale: Tensor
     parts: Any
@@ -159,6 +162,10 @@ class CropModel(nn.Module):
 
     def choose_pathways(self, crop: Tensor) -> None:
         """Leave out alternatives that no cell's crop needs; by default there are none."""
+
+    def settle(self, p: Tensor, site: Site) -> Tensor:
+        """Parameters with the site's own values in place of the table's; by default all stay."""
+        return p
 
     def place(self, p: Mapping[str, Tensor], site: Site) -> Any:
         """Precompute what a run needs of a site, once."""
@@ -275,6 +282,25 @@ class CropModel(nn.Module):
         """`rates` where no cell has a crop, of the rows of `fallow_state` alone."""
         raise NotImplementedError
 
+    # --- sets whose day depends on former days
+
+    def history_length(self, p: Tensor) -> int:
+        """Days to look back at most."""
+        return 0
+
     def wanted_days(self, x: Tensor, p: Tensor, history: Tensor, row: Tensor) -> Tensor:
-        """Rows of the history that the day reads, integers ``[k, cell]``."""
+        """Rows of the history that the day reads, integers, the first `n_wanted` of ``[k, cell]``.
+
+        Parameters
+        ----------
+        x, p : Tensor
+            State and parameters.
+        history : Tensor
+            ``[day, column, cell]``: `history_rows` of former mornings, and a column of sums.
+        row : Tensor
+            Row of this morning, scalar integer.
+        """
         raise NotImplementedError
+
+    def age(self, history: Tensor, x: Tensor, weather: Tensor, p: Tensor) -> None:
+        """Change the column of sums at the end of a day, in place; by default nothing."""

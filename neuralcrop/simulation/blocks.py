@@ -17,7 +17,7 @@ from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import REGISTRY
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import RECORD, SEASON, SHORTEST_SEASON
-from neuralcrop.simulation.integrate import RunState, Stepper
+from neuralcrop.simulation.integrate import RunState, Stepper, joined
 from neuralcrop.simulation.parallel import each
 
 SEGMENT_DAYS = int(SHORTEST_SEASON)
@@ -177,12 +177,9 @@ class BlockRun:
                  self.blocks, self.threads)
             if sink is not None:
                 sink.close(chunk.first_day)
-        states = [(b.state, b.cells.stop - b.cells.start) for b in self.blocks]
-        return RunState(
-            torch.cat([s.x[:, :n] for s, n in states if s is not None], dim=1),
-            torch.cat([s.season[:, :n] for s, n in states if s is not None], dim=1),
-            states[0][0].day if states[0][0] is not None else 0,
-        )
+        return joined([
+            b.state.cells(slice(0, b.cells.stop - b.cells.start))
+            for b in self.blocks if b.state is not None])
 
     @torch.no_grad()
     def _run_block(

@@ -25,6 +25,7 @@ from neuralcrop.simulation.events import (
     jump,
     start_season,
 )
+from neuralcrop.simulation.history import History
 
 RECOMPUTE = {
     "aggressive_recomputation": True, "ban_recompute_used_far_apart": False,
@@ -93,19 +94,34 @@ class RunState:
         ``[season row, cell]``.
     day : int
         Index of the next day to run.
+    history : History or None
+        Former days, for models that look back; a run writes on in it.
     """
 
     x: Tensor
     season: Tensor
     day: int = 0
+    history: History | None = None
 
     def cells(self, index: slice | Tensor) -> RunState:
         """State of some cells."""
-        return RunState(self.x[:, index], self.season[:, index], self.day)
+        former = None if self.history is None else self.history.cells(index)
+        return RunState(self.x[:, index], self.season[:, index], self.day, former)
 
     def to(self, device: torch.device, dtype: torch.dtype) -> RunState:
         """State on another device or in another precision."""
-        return RunState(self.x.to(device, dtype), self.season.to(device, dtype), self.day)
+        former = None if self.history is None else self.history.to(device, dtype)
+        return RunState(self.x.to(device, dtype), self.season.to(device, dtype), self.day, former)
+
+
+def joined(parts: list[RunState]) -> RunState:
+    """State of all cells from those of parts of them."""
+    former = [part.history.values for part in parts if part.history is not None]
+    return RunState(
+        torch.cat([part.x for part in parts], dim=1),
+        torch.cat([part.season for part in parts], dim=1),
+        parts[0].day if parts else 0,
+        History(torch.cat(former, dim=2)) if former else None)
 
 
 class Stepper:
@@ -129,17 +145,28 @@ class Stepper:
         self.compiled = compiled
         h = self.solver.limiter_step
 
-        def rates(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
-            return model.rates(x, weather, sun, p, place, h)[0]
+        if model.daily_euler and not self.solver.daily_sum:
+            raise ValueError(
+                f"the {model.set_name} set is defined by one Euler step a day, but the solver is "
+                f"{self.solver.method} with step {self.solver.step_size}; use the default solver")
+
+        def rates(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
+        ) -> Tensor:
+            return model.rates(x, weather, sun, p, place, h, *past)[0]
 
         def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return model.fallow_rates(x, weather, sun, p, place, h)[0]
 
-        def fluxes(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
-            return model.rates(x, weather, sun, p, place, h)[1]
+        def fluxes(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
+        ) -> Tensor:
+            return model.rates(x, weather, sun, p, place, h, *past)[1]
 
-        def tomorrow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
-            return x + rates(x, weather, sun, p, place)
+        def tomorrow(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
+        ) -> Tensor:
+            return x + rates(x, weather, sun, p, place, *past)
 
         def fallow_tomorrow(
             x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any
@@ -148,7 +175,7 @@ class Stepper:
 
         self._rates, self._fallow, self._fluxes = rates, fallow, fluxes
         self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
-        self._events = self._jump
+        self._events, self._wanted = self._jump, model.wanted_days
         if compiled:
             device = model.table.values.device
             self._rates = compile_function(rates, device)
@@ -157,6 +184,7 @@ class Stepper:
             self._tomorrow = compile_function(tomorrow, device)
             self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
             self._events = compile_function(_bind_jump(model), device)
+            self._wanted = compile_function(_bind_wanted(model), device)
 
     def start(
         self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
@@ -178,7 +206,11 @@ class Stepper:
         season = start_season(forcing.n_cells, x.dtype, x.device)
         stored = self.model.stored_water(self.model.state.view(x))
         season[SEASON.start["start_water"]] = stored.detach()
-        return RunState(x, season, forcing.first_day)
+        former = None
+        if self.model.history_rows:
+            former = History.empty(
+                self.model.history_length(p), len(self.model.history_rows), forcing.n_cells, x)
+        return RunState(x, season, forcing.first_day, former)
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
@@ -222,6 +254,10 @@ class Stepper:
         rows = self.model.state.rows(self.model.fallow_state.names)
         rests = bool(rows) and not standing and observe is None
 
+        former = state.history
+        if former is not None:
+            segment = 0  # recomputed days would find the history of later ones
+
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
             bare: Tensor | None = None  # the rows that change while no cell has a crop
             for k in range(start, stop):
@@ -235,10 +271,13 @@ class Stepper:
                     bare = x[rows] if bare is None else bare
                     bare = self._day(True, bare, *today, few, place)
                     continue
-                morning = x
-                x = self._day(False, x, *today, p, place)
+                morning, past = x, self._past(former, forcing.first_day + k, x, p)
+                x = self._day(False, x, *today, p, place, *past)
+                if former is not None:
+                    self.model.age(former.values, morning.detach(), weather[k], p.detach())
                 if observe is not None:
-                    observe(forcing.first_day + k, x, self._fluxes(morning, *today, p, place))
+                    observe(forcing.first_day + k, x, self._fluxes(
+                        morning, *today, p, place, *past))
             return _wake(x, bare, rows), season
 
         x, season, n = state.x, state.season, forcing.n_days
@@ -248,10 +287,24 @@ class Stepper:
                     days, x, season, start, min(start + segment, n), use_reentrant=False)
         else:
             x, season = days(x, season, 0, n)
-        return RunState(x, season, forcing.first_day + n)
+        return RunState(x, season, forcing.first_day + n, former)
+
+    def _past(
+        self, former: History | None, day: int, x: Tensor, p: Tensor
+    ) -> tuple[Tensor, ...]:
+        """What the model reads of former days, and where it was found."""
+        if former is None:
+            return ()
+        model = self.model
+        former.write(day, x[model.state.rows(model.history_rows)])
+        with torch.no_grad():
+            row = torch.tensor(day % former.values.shape[0], device=x.device)
+            wanted = self._wanted(x.detach(), p.detach(), former.values, row)
+        return former.read(wanted[:model.n_wanted]), wanted
 
     def _day(
-        self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any
+        self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any,
+        *past: Tensor,
     ) -> Tensor:
         """State at the end of a day.
 
@@ -261,7 +314,7 @@ class Stepper:
         solver = self.solver
         if solver.daily_sum:
             tomorrow = self._fallow_tomorrow if fallow else self._tomorrow
-            return tomorrow(x, weather, sun, p, place)
+            return tomorrow(x, weather, sun, p, place, *past)
         rates_of = self._fallow if fallow else self._rates
 
         def rates(t: Tensor, y: Tensor) -> Tensor:
@@ -429,3 +482,10 @@ def _bind_jump(model: CropModel) -> Callable[..., tuple[Tensor, Tensor]]:
         return jump(model, x, season, p, place, today, orders)
 
     return events
+
+
+def _bind_wanted(model: CropModel) -> Callable[..., Tensor]:
+    def wanted(x: Tensor, p: Tensor, history: Tensor, row: Tensor) -> Tensor:
+        return model.wanted_days(x, p, history, row)
+
+    return wanted

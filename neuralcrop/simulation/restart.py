@@ -9,6 +9,7 @@ import torch
 
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import SEASON
+from neuralcrop.simulation.history import History
 from neuralcrop.simulation.integrate import RunState
 
 FORMAT = 1
@@ -50,6 +51,7 @@ def save_restart(
         "format": FORMAT, "fingerprint": fingerprint, "day": state.day, "x": state.x,
         "season": state.season, "state_rows": model.state.row_names,
         "season_rows": SEASON.row_names,
+        "history": None if state.history is None else state.history.values,
     }, part)
     os.replace(part, path)
 
@@ -74,4 +76,7 @@ def load_restart(path: str | Path, fingerprint: str, model: CropModel) -> RunSta
         raise RestartError(
             f"{path} belongs to another run (other model, parameters, cells or crop); "
             "restart with the same settings")
-    return RunState(saved["x"], saved["season"], int(saved["day"]))
+    former = saved.get("history")
+    return RunState(
+        saved["x"], saved["season"], int(saved["day"]),
+        None if former is None else History(former))

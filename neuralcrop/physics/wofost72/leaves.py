@@ -127,15 +127,19 @@ def area_growth(grlv: Tensor, sla: Tensor, laiexp: Tensor, increase: Tensor) -> 
     return torch.where(laiexp < EXPONENTIAL_LAI, torch.minimum(increase, source), source)
 
 
-def _count(values: Tensor, rows: Tensor, counts: Callable[[Tensor], Tensor]) -> Tensor:
-    """Number of leading rows that count, by bisection: one gather a bit of the number of rows.
+def count_rows(
+    fetch: Callable[[Tensor], Tensor], rows: Tensor, bits: int, counts: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Number of leading rows that count, by bisection: one look at a row a bit.
 
     Parameters
     ----------
-    values
-        Monotonic along the first dimension, ``[cohort, cell]``; rows not yet written do not matter.
+    fetch
+        Value ``[cell]`` of the row that an index ``[cell]`` names; values are monotonic.
     rows
-        Number of rows written so far, an integer tensor ``[cell]`` or scalar.
+        Number of rows written so far, integers ``[cell]``.
+    bits
+        Of the largest number of rows.
     counts
         Whether a value ``[cell]`` counts: true for the first rows, then false.
 
@@ -144,16 +148,22 @@ def _count(values: Tensor, rows: Tensor, counts: Callable[[Tensor], Tensor]) -> 
     Tensor
         Integers ``[cell]``, 0 to ``rows``.
     """
-    values = values.detach()
-    low = torch.zeros(values.shape[1:], dtype=torch.int64, device=values.device)
-    high = low + rows
-    for _ in range(values.shape[0].bit_length()):
+    low, high = torch.zeros_like(rows), rows
+    for _ in range(bits):
         middle = (low + high) // 2
         # A closed interval stays closed: its middle is then no row of it.
-        yes = counts(_row(values, middle)) & (low < high)
+        yes = counts(fetch(middle)) & (low < high)
         low = torch.where(yes, middle + 1, low)
         high = torch.where(yes, high, middle)
     return low
+
+
+def _count(values: Tensor, rows: Tensor, counts: Callable[[Tensor], Tensor]) -> Tensor:
+    """`count_rows` of a tensor ``[cohort, cell]``; rows not yet written do not matter."""
+    values = values.detach()
+    per_cell = torch.zeros(values.shape[1:], dtype=torch.int64, device=values.device) + rows
+    return count_rows(
+        lambda index: _row(values, index), per_cell, values.shape[0].bit_length(), counts)
 
 
 def _row(values: Tensor, index: Tensor) -> Tensor:
@@ -188,10 +198,31 @@ def living_area(grown: Tensor, area: Tensor, removed: Tensor, rows: Tensor) -> T
         ``[cell]``, with gradients to the rows of that cohort, the last row, and ``removed``.
     """
     index = torch.minimum(_count(grown, rows, lambda weight: weight <= removed), rows - 1)
-    top, top_area = _row(grown, index), _row(area, index)
-    share = clip01(safe_div(top - removed, top - _before(grown, index)))
-    newer = _row(area, (rows - 1).expand_as(index)) - top_area
-    return newer + share * (top_area - _before(area, index))
+    newest = _row(area, (rows - 1).expand_as(index))
+    return area_above(
+        removed, newest, _before(grown, index), _row(grown, index), _before(area, index),
+        _row(area, index))
+
+
+def area_above(
+    removed: Tensor, newest: Tensor, before: Tensor, top: Tensor, area_before: Tensor,
+    area_top: Tensor,
+) -> Tensor:
+    """Area of the leaves above a cumulative weight, from the cohort that holds it (ha ha-1).
+
+    Parameters
+    ----------
+    removed
+        The weight (kg ha-1).
+    newest
+        Cumulative area of all cohorts (ha ha-1).
+    before, top
+        Cumulative weight before and with that cohort (kg ha-1).
+    area_before, area_top
+        Cumulative area before and with it (ha ha-1).
+    """
+    share = clip01(safe_div(top - removed, top - before))
+    return newest - area_top + share * (area_top - area_before)
 
 
 def aged_weight(
@@ -222,15 +253,27 @@ def aged_weight(
         ``[cell]``, dead cohorts included: the living ones among them weigh
         ``max(0, aged - removed)``.
     """
-    threshold = age - span - _TIE * torch.finfo(age.dtype).eps * age.detach()
+    threshold = last_birth(age, span)
     index = _count(born, rows, lambda birth: birth < threshold)
     level = _before(grown, index)
     if not smooth:
         return level
-    early = _before(born, index)
-    share = clip01(safe_div(threshold - early, _row(born, index) - early))
-    partial = level + share * (_row(grown, index) - level)
+    partial = weight_between(
+        threshold, _before(born, index), _row(born, index), level, _row(grown, index))
     return torch.where((index > 0) & (index < rows), partial, level)
+
+
+def last_birth(age: Tensor, span: Tensor) -> Tensor:
+    """Cumulative age before which the leaves were born that are older than their span (d)."""
+    return age - span - _TIE * torch.finfo(age.dtype).eps * age.detach()
+
+
+def weight_between(
+    birth: Tensor, born_before: Tensor, born: Tensor, before: Tensor, top: Tensor
+) -> Tensor:
+    """Cumulative weight at a time of birth between two cohorts, linear between them (kg ha-1)."""
+    share = clip01(safe_div(birth - born_before, born - born_before))
+    return before + share * (top - before)
 
 
 def aged_weight_by_age(grown: Tensor, ages: Tensor, span: Tensor, rows: Tensor) -> Tensor:
