@@ -15,7 +15,6 @@ from neuralcrop.core.parameters import ParameterTable, ParameterValue
 from neuralcrop.core.variables import N_SOIL_LAYERS
 from neuralcrop.crops import wofost72 as catalogue
 from neuralcrop.models.wofost72 import FORCING, SITE_SPECS, SITE_VALUES, Production, Wofost72
-from neuralcrop.simulation.integrate import RunState
 
 
 @dataclass(frozen=True)
@@ -126,33 +125,31 @@ class DailyTable:
         self.model = model
         self.rows: list[dict[str, Tensor]] = []
 
-    def __call__(self, day: int, x: Tensor, fluxes: Tensor) -> None:
-        """Keep a day, from its evening."""
-        s, f = self.model.state.view(x), self.model.fluxes.view(fluxes)
-        self.rows.append({"evening": x.clone(), "LAI": s["green_leaf_area"].clone(),
-                          "TRA": 0.1 * f["root_zone_transpiration"],
-                          "EVS": 0.1 * f["bare_soil_evaporation"]})
-
-    def columns(self, start: RunState, p: Tensor) -> dict[str, np.ndarray]:
-        """``[day, cell]`` by PCSE's names; ``start`` is the morning of the first day."""
+    def __call__(self, day: int, morning: Tensor, evening: Tensor, fluxes: Tensor) -> None:
+        """Keep a day."""
         model = self.model
-        mornings = [start.x, *(row["evening"] for row in self.rows[:-1])]
-        x = torch.stack(mornings)
-        s = {n: x[:, model.state.start[n]] for n in model.state.names}
-        named = model.table.layout.view(p)
+        f = model.fluxes.view(fluxes)
+        self.rows.append({
+            "morning": morning.clone(),
+            # of the morning, but known in the evening: it needs the leaves of former days
+            "LAI": model.state.get(evening, "green_leaf_area").clone(),
+            "TRA": 0.1 * f["root_zone_transpiration"], "EVS": 0.1 * f["bare_soil_evaporation"]})
+
+    def columns(self, p: Tensor) -> dict[str, np.ndarray]:
+        """``[day, cell]`` by PCSE's names."""
+        model = self.model
+        rows = {name: torch.stack([row[name] for row in self.rows]) for name in self.rows[0]}
+        s = {n: rows["morning"][:, model.state.start[n]] for n in model.state.names}
         leaf = s["leaf_grown_weight"]
-        moisture = (0.1 * s["root_zone_water"] / (100.0 * s["root_zone_depth"])
-                    if model.limited else named["SMFCF"].expand_as(leaf))
+        stems = s["stem_weight"] + s["dead_stem_weight"]
+        stored = {"W": 0.1 * s["root_zone_water"], "WLOW": 0.1 * s["lower_zone_water"]}
+        moisture = (stored["W"] / (100.0 * s["root_zone_depth"]) if model.limited
+                    else model.table.layout.get(p, "SMFCF").expand_as(leaf))
         out = {
-            "DVS": s["development_stage"], "LAI": torch.stack([r["LAI"] for r in self.rows]),
-            "TAGP": leaf + s["stem_weight"] + s["dead_stem_weight"] + s["storage_weight"],
-            "TWSO": s["storage_weight"], "TWLV": leaf,
-            "TWST": s["stem_weight"] + s["dead_stem_weight"],
-            "TWRT": s["root_weight"] + s["dead_root_weight"],
-            "TRA": torch.stack([r["TRA"] for r in self.rows]), "RD": 100.0 * s["root_depth"],
-            "SM": moisture,
-            "WWLOW": 0.1 * (s["root_zone_water"] + s["lower_zone_water"]),
-            "EVS": torch.stack([r["EVS"] for r in self.rows]),
-            "W": 0.1 * s["root_zone_water"], "WLOW": 0.1 * s["lower_zone_water"],
+            "DVS": s["development_stage"], "LAI": rows["LAI"],
+            "TAGP": leaf + stems + s["storage_weight"], "TWSO": s["storage_weight"],
+            "TWLV": leaf, "TWST": stems, "TWRT": s["root_weight"] + s["dead_root_weight"],
+            "TRA": rows["TRA"], "RD": 100.0 * s["root_depth"], "SM": moisture,
+            "WWLOW": stored["W"] + stored["WLOW"], "EVS": rows["EVS"], **stored,
         }
         return {name: value.detach().double().numpy() for name, value in out.items()}

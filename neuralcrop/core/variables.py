@@ -93,6 +93,13 @@ _FORCING = [
        "mole_fraction_of_carbon_dioxide_in_air"),
 ]
 
+_REFERENCE = [
+    _V("e0", "forcing", "mm d-1", "potential evaporation of open water (Penman)", 0, 50),
+    _V("es0", "forcing", "mm d-1", "potential evaporation of wet bare soil (Penman)", 0, 50),
+    _V("et0", "forcing", "mm d-1",
+       "reference evapotranspiration of short grass (FAO-56 Penman-Monteith)", 0, 50),
+]
+
 _STATE = [
     _V("leaf_carbon", "state", "g m-2", "leaf carbon by age class", 0, size=N_LEAF_CLASSES),
     _V("stem_carbon", "state", "g m-2", "stem carbon", 0),
@@ -274,12 +281,16 @@ _SITE = [
 
 REGISTRY: dict[str, Variable] = {
     v.name: v for v in [
-        *_FORCING, *_STATE, *_FLUX, *_WOFOST_STATE, *_WOFOST_FLUX, *_OUTPUT, *_SOIL, *_SITE]
+        *_FORCING, *_REFERENCE, *_STATE, *_FLUX, *_WOFOST_STATE, *_WOFOST_FLUX, *_OUTPUT, *_SOIL,
+        *_SITE]
 }
 """Every variable by name."""
 
 FORCING_NAMES: tuple[str, ...] = tuple(v.name for v in _FORCING)
 """Order of the rows of a daily forcing tensor."""
+
+REFERENCE_NAMES: tuple[str, ...] = tuple(v.name for v in _REFERENCE)
+"""Rates that follow from the weather of a day and that some crop models take as weather."""
 
 HARVEST_REASONS: tuple[str, ...] = ("none", "mature", "latest_date", "fixed_date")
 """Meaning of the integer codes of ``harvest_reason``."""

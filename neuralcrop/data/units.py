@@ -10,7 +10,7 @@ import numpy as np
 import pint
 import xarray as xr
 
-from neuralcrop.core.variables import REGISTRY
+from neuralcrop.core.variables import REFERENCE_NAMES, REGISTRY
 from neuralcrop.data.errors import Problems
 
 
@@ -36,7 +36,7 @@ ACCEPTED = {
     "rsds": "W m-2, MJ m-2 d-1 or J m-2 d-1", "rlds": "W m-2, MJ m-2 d-1 or J m-2 d-1",
     "pr": "kg m-2 s-1 or mm d-1", "hurs": "% or 1", "huss": "kg kg-1, g kg-1 or 1",
     "vap": "Pa, hPa or kPa", "ps": "Pa, hPa or kPa", "sfcwind": "m s-1, km h-1 or km d-1",
-    "co2": "ppm, 1e-6 or mol mol-1",
+    "co2": "ppm, 1e-6 or mol mol-1", **dict.fromkeys(REFERENCE_NAMES, "mm d-1 or kg m-2 s-1"),
 }
 """Units named in error messages; anything pint converts to them is taken."""
 
@@ -93,8 +93,8 @@ def scale(found: str, wanted: str) -> tuple[float, float]:
 def forcing_scale(name: str, found: str, days: float = 1.0) -> tuple[float, float]:
     """Factor and offset from a user's units to ours, with the additions of weather data.
 
-    Precipitation may be a mass flux or a depth per period (water at 1000 kg m-3); radiation may be
-    an energy per period.
+    Precipitation and evaporation may be a mass flux or a depth per period (water at 1000 kg m-3);
+    radiation may be an energy per period.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def forcing_scale(name: str, found: str, days: float = 1.0) -> tuple[float, floa
         If the units cannot be what the variable is measured in.
     """
     wanted = canonical_units(name)
-    if name == "pr":
-        return _precipitation_scale(found, days), 0.0
+    if name == "pr" or name in REFERENCE_NAMES:
+        return _water_scale(found, days, "precipitation" if name == "pr" else name), 0.0
     if name in ("rsds", "rlds") and _same(found, "J m-2"):
         return scale(found, "J m-2")[0] / 86400.0 / days, 0.0
     if name == "co2":
@@ -127,7 +127,7 @@ def _same(found: str, like: str) -> bool:
     return bool(parse(found).dimensionality == parse(like).dimensionality)
 
 
-def _precipitation_scale(found: str, days: float) -> float:
+def _water_scale(found: str, days: float, what: str) -> float:
     if _same(found, "m s-1"):
         return scale(found, "mm d-1")[0]
     if _same(found, "kg m-2 s-1"):
@@ -138,7 +138,7 @@ def _precipitation_scale(found: str, days: float) -> float:
         factor = scale(found, "mm")[0]
         if factor >= 1000.0:
             raise ValueError(
-                f"precipitation in '{found}', a depth without a time: write 'm d-1' if each "
+                f"{what} in '{found}', a depth without a time: write 'm d-1' if each "
                 "value is metres of water per day"
             )
         return factor / days

@@ -212,12 +212,12 @@ class BlockRun:
 
     def _observer(
         self, block: _Block, first_day: int, sink: DailySink
-    ) -> Callable[[int, Tensor, Tensor], None]:
+    ) -> Callable[[int, Tensor, Tensor, Tensor], None]:
         model: CropModel = self.stepper.model
         place = model.place(model.table.layout.view(block.p), block.site)
         diagnosed = any(name in DIAGNOSTICS for name in sink.names)
 
-        def observe(day: int, x: Tensor, fluxes: Tensor) -> None:
+        def observe(day: int, morning: Tensor, x: Tensor, fluxes: Tensor) -> None:
             diagnostics = model.diagnostics(x, block.p, place) if diagnosed else {}
             sink.put(day - first_day, block.cells, x, fluxes, diagnostics)
 

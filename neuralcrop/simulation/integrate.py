@@ -214,7 +214,7 @@ class Stepper:
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
-        p: Tensor, observe: Callable[[int, Tensor, Tensor], None] | None = None,
+        p: Tensor, observe: Callable[[int, Tensor, Tensor, Tensor], None] | None = None,
         segment: int = 0, standing: bool = False,
     ) -> RunState:
         """Run all days of ``forcing``.
@@ -228,7 +228,8 @@ class Stepper:
         p : Tensor
             Parameters, ``[parameter row, cell]``.
         observe : callable, optional
-            Called with the day index, the state at the end of the day and the day's fluxes.
+            Called with the day index, the state at the start and at the end of the day, and the
+            day's fluxes.
         segment : int
             With gradients: recompute segments of this many days in the backward pass instead of
             keeping their activations; 0 keeps all.
@@ -276,7 +277,7 @@ class Stepper:
                 if former is not None:
                     self.model.age(former.values, morning.detach(), weather[k], p.detach())
                 if observe is not None:
-                    observe(forcing.first_day + k, x, self._fluxes(
+                    observe(forcing.first_day + k, morning, x, self._fluxes(
                         morning, *today, p, place, *past))
             return _wake(x, bare, rows), season
 
