@@ -17,6 +17,10 @@ from neuralcrop.crops import wofost72 as catalogue
 from neuralcrop.models.wofost72 import FORCING, SITE_SPECS, SITE_VALUES, Production, Wofost72
 
 
+NEVER = 400
+"""Day of year of a harvest that does not come: the table is cut at the end of the crop."""
+
+
 @dataclass(frozen=True)
 class Field:
     """One field.
@@ -101,7 +105,7 @@ def orders_of(
         sowing[f.start.year - first, k] = f.start.timetuple().tm_yday
     flat = torch.zeros(n, dtype=dtype)
     return Management(
-        torch.arange(n), sowing, torch.zeros(n, dtype=torch.int64), flat, flat + 1.0, first,
+        torch.arange(n), sowing, torch.full((n,), NEVER), flat, flat + 1.0, first,
         dict(irrigation) if irrigation else None)
 
 
