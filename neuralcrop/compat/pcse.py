@@ -60,7 +60,7 @@ def simulate(
     crop = parse_parameters(parameters, production)
     calendar = parse_agromanagement(agromanagement, production)
     record = parse_weather(weather, calendar)
-    from neuralcrop.compat.pcse_engine import run  # needs torch, which parsing does not
+    from neuralcrop.compat.pcse_engine import run  # only for inputs that pass
 
     columns = run(crop, calendar, record, production, len(record.dates))
     table = daily_table(
