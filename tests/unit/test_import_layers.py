@@ -23,8 +23,12 @@ ONLY_IN = {
     "omegaconf": {"cli", "config"},
     "lightning": {"training", "data/datamodule"},
     "pytorch_lightning": set(),
+    "pandas": {"crops/__init__", "data", "output", "evaluation", "compat"},
     **{name: {"data", "output", "evaluation", "projection"} for name in XARRAY},
 }
+
+# layers that nothing else in the package may build on
+OUTERMOST = {"compat"}
 
 # everything that a layer may import beyond the standard library
 ONLY = {
@@ -86,6 +90,8 @@ def violations(path: Path) -> list[str]:
             inner = name.partition(".")[2].partition(".")[0]
             if place in BUILDS_ON and inner and inner not in BUILDS_ON[place]:
                 found.append(f"{place} must not build on {name}")
+            if inner in OUTERMOST and place not in {inner, "cli"}:
+                found.append(f"{place} must not build on {name}")
         elif top in ONLY_IN and not belongs(path, ONLY_IN[top]):
             found.append(f"{name} belongs in {', '.join(sorted(ONLY_IN[top])) or 'no layer'}")
         elif place in ONLY and top not in sys.stdlib_module_names and top not in ONLY[place]:
@@ -105,6 +111,8 @@ def test_imports_keep_to_the_layers(path: Path) -> None:
     ("simulation/a.py", "from dask import array"),
     ("data/a.py", "import lightning.pytorch"),
     ("training/a.py", "from omegaconf import DictConfig"),
+    ("training/a.py", "import pandas"),
+    ("data/a.py", "from neuralcrop.compat.pcse import simulate"),
 ])
 def test_a_breach_is_seen(
     place: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -75,6 +75,16 @@ def from_parameters(
     ParameterError
         Listing everything that is missing, unknown or malformed, and what was expected.
     """
+    found, problems = take_apart(parameters, source)
+    if problems:
+        raise ParameterError("these are no WOFOST 7.2 parameters:\n  " + "\n  ".join(problems))
+    return found
+
+
+def take_apart(
+    parameters: Mapping[str, Any], source: str = "given by the user"
+) -> tuple[GivenSet, list[str]]:
+    """Crop as of :func:`from_parameters`, and its problems for one list with those of the soil."""
     problems = [_unknown(name) for name in parameters
                 if name not in definitions().keys() | SOIL_AND_SITE | NOT_USED]
     idsl = _idsl(parameters)
@@ -92,10 +102,8 @@ def from_parameters(
             crop |= _read(definition, given, effective, source)
         except _Malformed as expected:
             problems.append(f"{name} is {_short(given)}, expected {expected}")
-    if problems:
-        raise ParameterError("these are no WOFOST 7.2 parameters:\n  " + "\n  ".join(problems))
     other = {name: v for name, v in parameters.items() if name not in definitions()}
-    return GivenSet(crop, other)
+    return GivenSet(crop, other), problems
 
 
 def _idsl(parameters: Mapping[str, Any]) -> int:
@@ -157,7 +165,8 @@ def _missing(definition: Definition) -> str:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, definitions(), n=1)
+    known = [*definitions(), *sorted(SOIL_AND_SITE)]
+    near = difflib.get_close_matches(str(name).upper(), known, n=1)
     return f"{name} is unknown" + (f", expected perhaps {near[0]}" if near else "")
 
 

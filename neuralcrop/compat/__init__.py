@@ -1,0 +1,1 @@
+"""Doors for users of other crop models: their inputs, their names, their units."""
