@@ -12,6 +12,7 @@ from neuralcrop.compat.pcse_inputs import PRODUCTIONS, parse_parameters
 from neuralcrop.compat.pcse_table import daily_table
 from neuralcrop.compat.pcse_weather import parse_weather
 from neuralcrop.data.errors import nearest
+from neuralcrop.models.wofost72 import Production
 
 __all__ = ["daily_table", "simulate"]
 
@@ -21,7 +22,8 @@ def simulate(
     weather: pd.DataFrame,
     agromanagement: Any,
     *,
-    production: str = "potential",
+    production: Production = "potential",
+    compile: bool = False,
 ) -> pd.DataFrame:
     """Run one crop at one place with the inputs of PCSE.
 
@@ -38,6 +40,10 @@ def simulate(
         campaign has a crop. Before the crop the soil runs bare from the date of the campaign.
     production : str
         "potential" or "water_limited" (freely draining soil).
+    compile : bool
+        Compile the day, for many calls: minutes for the first on a machine, seconds for the first
+        of a process, then a fraction of a second each. For many fields at a time build a batch of
+        them with `neuralcrop.compat.pcse_engine`.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def simulate(
     record = parse_weather(weather, calendar)
     from neuralcrop.compat.pcse_engine import run  # only for inputs that pass
 
-    columns = run(crop, calendar, record, production, len(record.dates))
+    columns = run(crop, calendar, record, production, len(record.dates), compile)
     table = daily_table(
         record.dates, columns, calendar.crop_start, calendar.end_type, calendar.end_date,
         calendar.max_duration, crop.parameters["DVSEND"].value[0])

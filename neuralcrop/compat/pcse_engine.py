@@ -5,17 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from neuralcrop.compat.pcse_inputs import Calendar, Crop
+from neuralcrop.compat.pcse_weather import Weather
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.parameters import ParameterTable, ParameterValue
 from neuralcrop.core.variables import N_SOIL_LAYERS
 from neuralcrop.crops import wofost72 as catalogue
 from neuralcrop.models.wofost72 import FORCING, SITE_SPECS, SITE_VALUES, Production, Wofost72
+from neuralcrop.simulation.integrate import Stepper
 
+SEGMENT = 30
+"""Days after which it is looked whether the crop has ended."""
 
 NEVER = 400
 """Day of year of a harvest that does not come: the table is cut at the end of the crop."""
@@ -35,40 +41,51 @@ class Field:
         Sowing or emergence.
     emerged : bool
         Whether the crop starts with its emergence.
+    restarts : bool
+        Whether the soil water of the site is that of the start of the crop, not of the run.
     """
 
     crop: Mapping[str, ParameterValue]
     site: Mapping[str, float]
     start: dt.date
     emerged: bool = False
+    restarts: bool = False
 
 
 def build(
     fields: Sequence[Field], production: Production, *, smooth: bool = False,
-    summed_ages: bool = False,
+    summed_ages: bool = False, widths: Mapping[str, int] | None = None,
 ) -> Wofost72:
-    """Model with one entry of its table for each field."""
-    widths = catalogue.table_widths([f.crop for f in fields])
-    entries = {
-        str(k): catalogue.padded(f.crop, widths) | _site(f) for k, f in enumerate(fields)}
-    specs = (*catalogue.specs(widths), *SITE_SPECS)
-    known = {s.name for s in specs if s.name in {x.name for x in SITE_SPECS}}
-    table = ParameterTable(
-        specs, {k: {n: v for n, v in e.items() if n in known or n not in SITE_VALUES}
-                for k, e in entries.items()})
+    """Model with the crops of the fields; tables as wide as they need by default."""
+    widths = catalogue.table_widths([f.crop for f in fields]) if widths is None else widths
+    crops = list({id(f.crop): f.crop for f in fields}.values())
+    entries = {str(k): catalogue.padded(crop, widths) | SITE_VALUES
+               for k, crop in enumerate(crops)}
+    table = ParameterTable((*catalogue.specs(widths), *SITE_SPECS), entries)
     return Wofost72(table, production, smooth, summed_ages).eval()
 
 
-def _site(field: Field) -> dict[str, ParameterValue]:
-    values = dict(SITE_VALUES)
-    for name, value in {**field.site, "starts_emerged": float(field.emerged),
-                        "maximum_season": 365.0}.items():
-        if name in values:
-            old, x = values[name], float(value)
-            values[name] = ParameterValue(
-                (x,), (min(x, *old.lower),), (max(x, *old.upper),), old.units,
-                "given by the user")
-    return values
+def parameters_of(
+    model: Wofost72, fields: Sequence[Field], dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """Parameters of every field, ``[parameter row, cell]``: its crop, its soil and site."""
+    p = model.cell_parameters(crops_of(fields), dtype).clone()
+    rows, layout = {s.name: s for s in SITE_SPECS}, model.table.layout
+    for name in rows:
+        values = torch.tensor([_given(f, name) for f in fields], dtype=torch.float64)
+        p[layout.start[name]] = values.to(dtype)
+    return p
+
+
+def crops_of(fields: Sequence[Field]) -> Tensor:
+    """Column of the table of `build` for every field."""
+    columns: dict[int, int] = {}
+    return torch.tensor([columns.setdefault(id(f.crop), len(columns)) for f in fields])
+
+
+def _given(field: Field, name: str) -> float:
+    own = {"starts_emerged": field.emerged, "restarts_water": field.restarts, **field.site}
+    return float(own.get(name, SITE_VALUES[name].value[0]))
 
 
 def forcing_of(
@@ -105,7 +122,7 @@ def orders_of(
         sowing[f.start.year - first, k] = f.start.timetuple().tm_yday
     flat = torch.zeros(n, dtype=dtype)
     return Management(
-        torch.arange(n), sowing, torch.full((n,), NEVER), flat, flat + 1.0, first,
+        crops_of(fields), sowing, torch.full((n,), NEVER), flat, flat + 1.0, first,
         dict(irrigation) if irrigation else None)
 
 
@@ -114,6 +131,58 @@ def site_of(latitude: Tensor) -> Site:
     flat = torch.zeros_like(latitude)
     layers = flat.expand(N_SOIL_LAYERS, -1)
     return Site(latitude, flat, flat, layers, layers, layers, layers, flat)
+
+
+def run(
+    crop: Crop, calendar: Calendar, weather: Weather, production: Production, n_days: int,
+    compiled: bool = False,
+) -> dict[str, np.ndarray]:
+    """Daily columns of one field, ``[day]``, until some days after its crop has ended.
+
+    Parameters
+    ----------
+    crop, calendar, weather
+        Inputs as parsed.
+    production : {"potential", "water_limited"}
+        Whether water limits.
+    n_days : int
+        Days of weather to run at most.
+    compiled : bool
+        Compile the day: minutes once on a machine, seconds once in a process, then fast.
+    """
+    field = Field(crop.parameters, crop.site, calendar.crop_start,
+                  calendar.start_type == "emergence")
+    widths = catalogue.table_widths([crop.parameters])
+    if compiled:  # one graph for all crops
+        widths = {n: max(w, widths[n]) for n, w in catalogue.table_widths().items()}
+    model = build([field], production, summed_ages=True, widths=widths)
+    stepper = _stepper(production, tuple(sorted(widths.items()))) if compiled else Stepper(model)
+    forcing = forcing_of(weather.dates[:n_days], weather.columns, crop.co2)
+    gifts = {weather.dates.index(day): torch.tensor([10.0 * amount], dtype=torch.float64)
+             for day, amount in calendar.irrigation.items() if day in weather.dates}
+    site, orders = site_of(torch.tensor([weather.latitude], dtype=torch.float64)), orders_of(
+        [field], gifts)
+    p = parameters_of(model, [field])
+    days, ends = DailyTable(model), calendar.end_type != "harvest"
+    with torch.no_grad():
+        state = stepper.start(forcing, site, p)
+        for start in range(0, n_days, SEGMENT):
+            part = forcing.days(start, min(start + SEGMENT, n_days))
+            state = stepper.run(state, part, site, orders, p, observe=days, standing=True)
+            if ends and len(days.rows) > 1 and bool(model.ripe(days.rows[-1]["morning"], p)):
+                break
+    columns = {name: values[:, 0] for name, values in days.columns(p).items()}
+    short = n_days - len(columns["DVS"])
+    return {name: np.pad(values, (0, short), mode="edge") for name, values in columns.items()}
+
+
+@cache
+def _stepper(production: Production, widths: tuple[tuple[str, int], ...]) -> Stepper:
+    """Compiled day for tables of these widths: one for all crops, as parameters are its input."""
+    any_crop = catalogue.load_variety(catalogue.crop_names()[0])
+    field = Field(any_crop, {}, dt.date(2000, 1, 1))
+    return Stepper(
+        build([field], production, summed_ages=True, widths=dict(widths)), compiled=True)
 
 
 class DailyTable:

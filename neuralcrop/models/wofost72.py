@@ -83,6 +83,7 @@ SITE_SPECS = (
     ParameterSpec("NOTINF", "1", "share of rain that does not infiltrate"),
     ParameterSpec("IFUNRN", "1", "1 where that share depends on the rain of the day"),
     ParameterSpec("starts_emerged", "1", "1 where the crop starts with its emergence"),
+    ParameterSpec("restarts_water", "1", "1 where soil water is set to its start at sowing"),
     ParameterSpec("maximum_season", "d", "latest harvest after sowing"),
 )
 """Parameters of soil, site and calendar; part of the table so that they have gradients."""
@@ -100,6 +101,7 @@ SITE_VALUES = {
         ("WAV", 10.0, 0.0, 100.0, "cm", _WORLD), ("SSI", 0.0, 0.0, 10.0, "cm", _WORLD),
         ("SSMAX", 0.0, 0.0, 20.0, "cm", _WORLD), ("NOTINF", 0.0, 0.0, 1.0, "1", _WORLD),
         ("IFUNRN", 0.0, 0.0, 1.0, "1", _WORLD), ("starts_emerged", 0.0, 0.0, 1.0, "1", _WORLD),
+        ("restarts_water", 0.0, 0.0, 1.0, "1", _WORLD),
         ("maximum_season", 365.0, 30.0, 400.0, "d", _WORLD),
     )
 }
@@ -274,12 +276,16 @@ class Wofost72(CropModel):
         s["root_zone_depth"] = torch.where(harvest, bare, s["root_zone_depth"])
 
     def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
-        """Seed or plants start with the initial soil water of the parameters, as in WOFOST."""
+        """Seed or plants; soil water starts anew where the parameters say so."""
         stage = torch.where(p["starts_emerged"] > 0.5, p["DVSI"], SOWN)
         organs = self.parts.allocation.seedling(p, stage)
         area = organs.leaves * table(p, "SLATB", stage)
         before = self.stored_water(s)
-        new = self._soil_at_start(p) | {
+        anew = sow & (p["restarts_water"] > 0.5)
+        for name, value in self._soil_at_start(p).items():
+            s[name] = torch.where(anew, value, s[name])
+        s["initial_water"] = s["initial_water"] + before - self.stored_water(s)
+        new = {
             "leaf_grown_weight": organs.leaves, "stem_weight": organs.stems,
             "root_weight": organs.roots, "storage_weight": organs.storage,
             "seed_weight": -sum(organs[1:], organs[0]), "leaf_area_grown": area,
@@ -292,7 +298,6 @@ class Wofost72(CropModel):
             "emerged_days", "crop_days", "peak_leaf_area")}
         for name, value in new.items():
             s[name] = torch.where(sow, value, s[name])
-        s["initial_water"] = s["initial_water"] + before - self.stored_water(s)
 
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
         """Water of both zones and the surface, mm, ``[cell]``."""

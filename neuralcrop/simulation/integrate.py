@@ -158,29 +158,31 @@ class Stepper:
         def fallow(x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any) -> Tensor:
             return model.fallow_rates(x, weather, sun, p, place, h)[0]
 
-        def fluxes(
-            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
-        ) -> Tensor:
-            return model.rates(x, weather, sun, p, place, h, *past)[1]
-
         def tomorrow(
             x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
         ) -> Tensor:
             return x + rates(x, weather, sun, p, place, *past)
+
+        def tomorrow_fluxes(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
+        ) -> tuple[Tensor, Tensor]:
+            slopes, fluxes = model.rates(x, weather, sun, p, place, h, *past)
+            return x + slopes, fluxes
 
         def fallow_tomorrow(
             x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any
         ) -> Tensor:
             return x + fallow(x, weather, sun, p, place)
 
-        self._rates, self._fallow, self._fluxes = rates, fallow, fluxes
+        self._rates, self._fallow = rates, fallow
         self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
+        self._tomorrow_fluxes = tomorrow_fluxes
         self._events, self._wanted = self._jump, model.wanted_days
         if compiled:
             device = model.table.values.device
             self._rates = compile_function(rates, device)
             self._fallow = compile_function(fallow, device)
-            self._fluxes = compile_function(fluxes, device)
+            self._tomorrow_fluxes = compile_function(tomorrow_fluxes, device)
             self._tomorrow = compile_function(tomorrow, device)
             self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
             self._events = compile_function(_bind_jump(model), device)
@@ -273,12 +275,13 @@ class Stepper:
                     bare = self._day(True, bare, *today, few, place)
                     continue
                 morning, past = x, self._past(former, forcing.first_day + k, x, p)
-                x = self._day(False, x, *today, p, place, *past)
+                if observe is None:
+                    x = self._day(False, x, *today, p, place, *past)
+                else:
+                    x, fluxes = self._observed(x, *today, p, place, *past)
+                    observe(forcing.first_day + k, morning, x, fluxes)
                 if former is not None:
                     self.model.age(former.values, morning.detach(), weather[k], p.detach())
-                if observe is not None:
-                    observe(forcing.first_day + k, morning, x, self._fluxes(
-                        morning, *today, p, place, *past))
             return _wake(x, bare, rows), season
 
         x, season, n = state.x, state.season, forcing.n_days
@@ -302,6 +305,15 @@ class Stepper:
             row = torch.tensor(day % former.values.shape[0], device=x.device)
             wanted = self._wanted(x.detach(), p.detach(), former.values, row)
         return former.read(wanted[:model.n_wanted]), wanted
+
+    def _observed(
+        self, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, *past: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """State at the end of a day and the fluxes from the state at its start."""
+        if self.solver.daily_sum:
+            return self._tomorrow_fluxes(x, weather, sun, p, place, *past)
+        after = self._day(False, x, weather, sun, p, place, *past)
+        return after, self._tomorrow_fluxes(x, weather, sun, p, place, *past)[1]
 
     def _day(
         self, fallow: bool, x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any,

@@ -17,6 +17,7 @@ from neuralcrop.compat.pcse_engine import (
     build,
     forcing_of,
     orders_of,
+    parameters_of,
     site_of,
 )
 from neuralcrop.crops.wofost72 import from_parameters
@@ -55,7 +56,8 @@ def run(family: str, dtype: torch.dtype, summed_ages: bool = True) -> Batch:
         start: dt.date = shown[0].item()
         calendar = next(iter(entry["agro"][0].values()))["CropCalendar"]
         fields.append(Field(
-            given.crop, given.other, start, calendar["crop_start_type"] == "emergence"))
+            given.crop, given.other, start, calendar["crop_start_type"] == "emergence",
+            restarts=True))
         weather.append((days_of(f"wd_{entry['weather']}"), entry))
         first.append(shown[0])
         last.append(shown[-1])
@@ -70,7 +72,7 @@ def run(family: str, dtype: torch.dtype, summed_ages: bool = True) -> Batch:
     forcing = forcing_of(dates.tolist(), columns, 360.0, dtype)
     site, orders = site_of(torch.tensor(columns["LAT"][0], dtype=dtype)), orders_of(
         fields, dtype=dtype)
-    stepper, p = Stepper(model), model.cell_parameters(orders.crop, dtype)
+    stepper, p = Stepper(model), parameters_of(model, fields, dtype)
     table = DailyTable(model)
     with torch.no_grad():
         stepper.run(stepper.start(forcing, site, p), forcing, site, orders, p, observe=table,
