@@ -15,6 +15,7 @@ from neuralcrop.config.sections import (
     DataConfig,
     DomainConfig,
     ForcingConfig,
+    GlobalModelConfig,
     LoggerConfig,
     LossConfig,
     ManagementConfig,
@@ -69,7 +70,7 @@ class TrainConfig(Task):
 
     seed: NonNegativeInt
     """Seed of everything random."""
-    model: ModelConfig
+    model: GlobalModelConfig
     closure: ClosureConfig
     parameters: ParametersConfig
     crop: CropConfig
@@ -104,7 +105,7 @@ class EvaluateConfig(Task):
 class BenchConfig(Task):
     """``neuralcrop bench``."""
 
-    model: ModelConfig
+    model: GlobalModelConfig
     closure: ClosureConfig
     crop: CropConfig
     solver: SolverConfig

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.forcing import Management, Site
+from neuralcrop.core.variables import REFERENCE_NAMES
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, load_model
 from neuralcrop.simulation.blocks import BlockRun, DailySink
@@ -41,7 +42,10 @@ EAGER_DAY, EAGER_CELL_DAY = 1e-2, 6e-6
 COMPILE_PAYS = 120.0
 """Estimated eager seconds above which compiling pays."""
 
-DEFAULT_DAILY = ("development_stage", "lai", "storage_carbon", "root_zone_wetness")
+DEFAULT_DAILY = {
+    "global": ("development_stage", "lai", "storage_carbon", "root_zone_wetness"),
+    "wofost72": ("development_stage", "lai", "storage_weight", "root_zone_wetness"),
+}
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ class Compute:
 
 def simulate(
     forcing: xr.Dataset | str | Path | Sequence[str | Path], *, crop: Any = None,
-    model: str | Path | CropModel = "physics", soil: Any = None, management: Any = None,
-    co2: Any = None, frequency: Frequency = "season", variables: Sequence[str] | None = None,
+    model: str | Path | ModelSpec | CropModel = "physics", soil: Any = None,
+    management: Any = None, co2: Any = None, frequency: Frequency = "season",
+    variables: Sequence[str] | None = None,
     device: str | None = None, dtype: str | None = None, solver: Solver | None = None,
     compute: Compute | None = None, restart_from: str | Path | None = None,
     restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
@@ -115,9 +120,10 @@ def simulate(
     forcing : Dataset or paths
         Daily weather, see `neuralcrop.open_forcing`.
     crop : str, sequence or DataArray
-        Crop, or crop of each cell; by default the model's only crop, or else maize.
-    model : str, path or CropModel
-        ``"physics"``, a training run's directory, or a model.
+        Crop (of WOFOST also ``crop:variety``), or crop of each cell; by default the model's only
+        crop, or else maize.
+    model : str, path, ModelSpec or CropModel
+        ``"physics"``, ``"wofost72"``, a training run's directory, what to build, or a model.
     soil, management
         See `neuralcrop.data.soil.soil_layers` and
         `neuralcrop.data.management.prepare_management`.
@@ -217,7 +223,7 @@ class PreparedRun:
             replace(chunk, first_day=chunk.first_day + offset)
             for chunk in iter_forcing(
                 self.forcing, self.cells, days, dtype=compute.torch_dtype(),
-                device=compute.torch_device()))
+                device=compute.torch_device(), names=self.model.forcing_names))
         blocks = BlockRun(
             self.stepper, self.site, management, self.parameters, compute.block_cells)
         end = blocks.run(chunks, state, sink, progress)
@@ -227,21 +233,31 @@ class PreparedRun:
 
 
 def prepare_run(
-    forcing: Any, *, crop: Any = None, model: str | Path | CropModel = "physics",
+    forcing: Any, *, crop: Any = None, model: str | Path | ModelSpec | CropModel = "physics",
     soil: Any = None, management: Any = None, co2: Any = None, solver: Solver | None = None,
     compute: Compute | None = None,
 ) -> PreparedRun:
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
     from neuralcrop.crops import crop_names, load_crop
+    from neuralcrop.crops.wofost72 import full_names
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import prepare_management
+    from neuralcrop.data.reference_evapotranspiration import reference_evapotranspiration
     from neuralcrop.data.soil import site_record, soil_layers
     from neuralcrop.data.tensors import cell_index
 
     compute = compute or Compute()
     if compute.threads:
         torch.set_num_threads(compute.threads)
-    built = model if isinstance(model, CropModel) else load_model(model)
+    if model == "wofost72":
+        model = ModelSpec(set="wofost72")
+    if isinstance(model, ModelSpec):
+        if model.set == "wofost72":  # tables no wider than these crops need
+            crop, names = full_names("maize" if crop is None else crop)
+            model = replace(model, crops=names)
+        built = build_model(model).eval()
+    else:
+        built = model if isinstance(model, CropModel) else load_model(model)
     if crop is None:
         crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
     if isinstance(crop, str) and crop not in built.table.crops and crop not in crop_names():
@@ -249,6 +265,9 @@ def prepare_run(
     device, dtype = compute.torch_device(), compute.torch_dtype()
     is_dataset = hasattr(forcing, "data_vars")
     prepared = (prepare_forcing if is_dataset else open_forcing)(forcing, co2=co2)
+    if set(REFERENCE_NAMES) & set(built.forcing_names):
+        own = forcing if is_dataset else None
+        prepared = prepared.assign(reference_evapotranspiration(prepared, own))
     cells = cell_index(prepared)
     orders = prepare_management(
         management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
@@ -261,7 +280,8 @@ def prepare_run(
     built = built.to(device)
     built.choose_pathways(orders.crop)
     with torch.no_grad():
-        parameters = built.cell_parameters(orders.crop.to(device), dtype, covariates)
+        parameters = built.settle(
+            built.cell_parameters(orders.crop.to(device), dtype, covariates), site.to(device))
     stepper = Stepper(
         built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
     return PreparedRun(
@@ -337,7 +357,7 @@ def _each_chunk(
         take(daily_dataset(arrays, time[done : done + n], run.cells, attributes))
         done += n
 
-    sink = DailySink(run.model, tuple(variables or DEFAULT_DAILY), write)
+    sink = DailySink(run.model, tuple(variables or DEFAULT_DAILY[run.model.set_name]), write)
     run.execute(sink, restart_from, restart_to, progress)
 
 
@@ -397,10 +417,10 @@ def configured_inputs(config: Any) -> dict[str, Any]:
     """Arguments of `prepare_run` from a simulation or projection configuration."""
     from neuralcrop.data.selection import forcing_of, management_of, soil_of
 
-    spec = ModelSpec(values=dict(config.crop.parameters))
-    model: str | CropModel = config.run or "physics"
-    if config.crop.parameters and not config.run:
-        model = build_model(spec)
+    chosen = ModelSpec(
+        values=dict(config.crop.parameters), set=config.model.set,
+        production=config.model.production)
+    model: str | ModelSpec = config.run or chosen
     compute = config.compute
     return {
         "forcing": forcing_of(config.forcing, config.domain),
