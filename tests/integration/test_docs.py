@@ -56,6 +56,14 @@ def test_the_api_of_the_readme_runs(repository: Path) -> None:
     assert isinstance(nc.list_crops(), pd.DataFrame)
 
 
+@pytest.mark.slow
+def test_the_page_of_wofost_runs(repository: Path) -> None:
+    path = repository / "docs" / "wofost72.md"
+    weather = make_demo_forcing([2001], suitable_cells(1, min_lat=35.0))
+    names = execute(path, blocks(path), {"weather": weather})
+    assert float(names["daily"]["storage_weight"].max()) > 0.0
+
+
 def test_links_between_pages_lead_somewhere(repository: Path) -> None:
     pages = [repository / "README.md", *(repository / "docs").rglob("*.md")]
     broken = [
