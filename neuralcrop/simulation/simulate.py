@@ -196,7 +196,8 @@ class PreparedRun:
     @property
     def fingerprint(self) -> str:
         """Identifies model, parameters and cells in restart files."""
-        digest = hashlib.sha256(self.model.table.fingerprint().encode())
+        kind = f"{self.model.set_name} {self.model.variant}"
+        digest = hashlib.sha256((self.model.table.fingerprint() + kind).encode())
         digest.update(self.parameters.detach().cpu().double().numpy().tobytes())
         digest.update(self.site.latitude.cpu().double().numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -238,7 +239,6 @@ def prepare_run(
     compute: Compute | None = None,
 ) -> PreparedRun:
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
-    from neuralcrop.crops import crop_names, load_crop
     from neuralcrop.crops.wofost72 import full_names
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import prepare_management
@@ -260,14 +260,17 @@ def prepare_run(
         built = model if isinstance(model, CropModel) else load_model(model)
     if crop is None:
         crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
-    if isinstance(crop, str) and crop not in built.table.crops and crop not in crop_names():
-        load_crop(crop)  # raises with the nearest name
+    if isinstance(crop, str) and crop not in built.table.crops:
+        _explain_crop(crop, built)
     device, dtype = compute.torch_device(), compute.torch_dtype()
     is_dataset = hasattr(forcing, "data_vars")
     prepared = (prepare_forcing if is_dataset else open_forcing)(forcing, co2=co2)
     if set(REFERENCE_NAMES) & set(built.forcing_names):
-        own = forcing if is_dataset else None
-        prepared = prepared.assign(reference_evapotranspiration(prepared, own))
+        prepared = prepared.assign(reference_evapotranspiration(prepared))
+        # WOFOST's mean temperature is that of the extremes
+        prepared["tas"] = prepared["tas"].copy(
+            data=(0.5 * (prepared["tasmin"] + prepared["tasmax"])).transpose(
+                *prepared["tas"].dims).data)
     cells = cell_index(prepared)
     orders = prepare_management(
         management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
@@ -286,6 +289,19 @@ def prepare_run(
         built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
     return PreparedRun(
         built, prepared, cells, site.to(device), orders.to(device), parameters, stepper, compute)
+
+
+def _explain_crop(crop: str, model: CropModel) -> None:
+    """Raise what is wrong with the name of a crop that a model has not."""
+    from neuralcrop.crops import UnknownCropError, load_crop
+    from neuralcrop.crops.wofost72 import split_name
+
+    if model.set_name == "wofost72":
+        split_name(crop)  # raises with the nearest name
+        raise UnknownCropError(
+            f"this model has no crop {crop!r}, only {', '.join(model.table.crops)}; "
+            "model='wofost72' builds one with the crops that are asked for")
+    load_crop(crop)  # raises with the nearest name
 
 
 def _covariates(
