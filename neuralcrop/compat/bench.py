@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 FIELDS, GRADIENT_FIELDS, REPEATS = 10_000, 1_000, 5
 """Fields of the batch and of the gradient, and timed repeats, where the configuration has none."""
 
-BLOCK, GRADIENT_BLOCK = 1_280, 500
+BLOCK, GRADIENT_BLOCK = 1_280, 512
 """Fields calculated at a time."""
+
+LANES = 16
+"""Blocks are a multiple of the numbers that a processor calculates at a time."""
 
 MEMORY_MB = 1_000
 TARGETS = {"one_field": 60.0, "fields": 0.05, "gradient": 0.3}
@@ -211,8 +214,9 @@ def _weight(stepper: Stepper, world: World, p: Tensor) -> Tensor:
 def blocks(n_fields: int, largest: int, threads: int) -> list[tuple[int, int]]:
     """First and last (exclusive) field of equal blocks, as many as keep all threads busy."""
     rounds = math.ceil(n_fields / (largest * threads))
-    count = min(rounds * threads, n_fields)
-    size = math.ceil(n_fields / count)
+    size = math.ceil(n_fields / (rounds * threads))
+    if size > LANES:
+        size = math.ceil(size / LANES) * LANES
     return [(start, start + size) for start in range(0, n_fields, size)]
 
 

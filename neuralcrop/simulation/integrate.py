@@ -475,6 +475,7 @@ def compile_function(
     on_cpu = device is None or device.type == "cpu"
     run = torch.compile(own, fullgraph=True, dynamic=False, options={
         "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
+        "assert_indirect_indexing": False,  # rows of former days are inside by construction
         "cpp_wrapper": on_cpu})
     known: set[tuple[Any, ...]] = set()
     lock = threading.Lock()
