@@ -372,15 +372,17 @@ class Wofost72(CropModel):
         s, named = STATE.view(x), self.table.layout.view(p)
         n_days = history.shape[0]
         bits = n_days.bit_length()
-        rows = s["crop_days"].to(torch.int64).clamp(0, n_days - 1) + 1
-        first = row - (rows - 1) + n_days  # of this crop; the history is a ring
+        rows = s["crop_days"].to(torch.int32).clamp(0, n_days - 1) + 1
+        first = row.to(torch.int32) - (rows - 1) + n_days  # of this crop; the history is a ring
+
+        def place(index: Tensor) -> Tensor:
+            k = first + torch.minimum(index, rows - 1).clamp(min=0)
+            k = torch.where(k < n_days, k, k - n_days)  # a remainder would divide integers
+            return k.to(torch.int64)
 
         def fetch(column: int) -> Callable[[Tensor], Tensor]:
-            def at(index: Tensor) -> Tensor:
-                inside = torch.minimum(index, rows - 1).clamp(min=0)
-                place = (first + inside) % n_days
-                return history[:, column].gather(0, place.unsqueeze(0)).squeeze(0)
-            return at
+            return lambda index: history[:, column].gather(
+                0, place(index).unsqueeze(0)).squeeze(0)
 
         if self.summed_ages:
             span = named["SPAN"]
@@ -391,10 +393,9 @@ class Wofost72(CropModel):
         removed = -s["leaf_shed_weight"]
         shed = leaves.count_rows(fetch(0), rows, bits, lambda grown: grown <= removed)
         shed = torch.minimum(shed, rows - 1)
-        days = [(first + torch.minimum(k, rows - 1).clamp(min=0)) % n_days
-                for k in (aged - 1, aged, shed - 1, shed)]
+        days = [place(k) for k in (aged - 1, aged, shed - 1, shed)]
         more = torch.where(aged < rows, aged, -aged)
-        return torch.stack((*days, more, shed))
+        return torch.stack((*days, more.to(torch.int64), shed.to(torch.int64)))
 
     def age(self, history: Tensor, x: Tensor, weather: Tensor, p: Tensor) -> None:
         """Add the ageing of a day to the summed age of every cohort, in place."""

@@ -47,7 +47,7 @@ class History:
         if torch.is_grad_enabled() and self._token is not None:
             values, self._token = _Read.apply(self, days, self._token)
             return values
-        return self._gather(days)
+        return look_up(self.values, days)
 
     def cells(self, index: slice | Tensor) -> History:
         """History of some cells."""
@@ -57,16 +57,18 @@ class History:
         """History on another device or in another precision."""
         return History(self.values.to(device, dtype))
 
-    def _gather(self, days: Tensor) -> Tensor:
-        k, n = days.shape
-        rows = self.values.shape[1] - 1
-        return self.values[:, :-1].gather(0, days.unsqueeze(1).expand(k, rows, n))
-
     def _link(self, like: Tensor) -> Tensor:
         if self._token is None:
             self._token = torch.zeros((), dtype=like.dtype, device=like.device)
             self._slopes = torch.zeros_like(self.values[:, :-1])
         return self._token
+
+
+def look_up(values: Tensor, days: Tensor) -> Tensor:
+    """Rows of the state at the rows ``[k, cell]`` of a history, ``[k, row, cell]``."""
+    k, n = days.shape
+    rows = values.shape[1] - 1
+    return values[:, :-1].gather(0, days.unsqueeze(1).expand(k, rows, n))
 
 
 class _Write(torch.autograd.Function):
@@ -94,7 +96,7 @@ class _Read(torch.autograd.Function):
     def forward(ctx: Any, history: History, days: Tensor, token: Tensor) -> Any:
         ctx.history = history
         ctx.save_for_backward(days)
-        return history._gather(days), token.clone()
+        return look_up(history.values, days), token.clone()
 
     @staticmethod
     def backward(ctx: Any, *outer: Tensor) -> Any:

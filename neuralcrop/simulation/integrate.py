@@ -25,7 +25,7 @@ from neuralcrop.simulation.events import (
     jump,
     start_season,
 )
-from neuralcrop.simulation.history import History
+from neuralcrop.simulation.history import History, look_up
 
 RECOMPUTE = {
     "aggressive_recomputation": True, "ban_recompute_used_far_apart": False,
@@ -174,9 +174,23 @@ class Stepper:
         ) -> Tensor:
             return x + fallow(x, weather, sun, p, place)
 
+        kept = model.state.rows(model.history_rows)
+
+        def remembered(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, history: Tensor,
+            row: Tensor,
+        ) -> Tensor:
+            x_kept = torch.stack([x[k] for k in kept] + [torch.zeros_like(x[0])])
+            history.index_copy_(0, row.reshape(1), x_kept.unsqueeze(0))
+            wanted = model.wanted_days(x, p, history, row)
+            former = look_up(history, wanted[:model.n_wanted])
+            after = tomorrow(x, weather, sun, p, place, former, wanted)
+            model.age(history, x, weather, p)
+            return after
+
         self._rates, self._fallow = rates, fallow
         self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
-        self._tomorrow_fluxes = tomorrow_fluxes
+        self._tomorrow_fluxes, self._remembered = tomorrow_fluxes, remembered
         self._events, self._wanted = self._jump, model.wanted_days
         if compiled:
             device = model.table.values.device
@@ -184,6 +198,7 @@ class Stepper:
             self._fallow = compile_function(fallow, device)
             self._tomorrow_fluxes = compile_function(tomorrow_fluxes, device)
             self._tomorrow = compile_function(tomorrow, device)
+            self._remembered = compile_function(remembered, device)
             self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
             self._events = compile_function(_bind_jump(model), device)
             self._wanted = compile_function(_bind_wanted(model), device)
@@ -250,7 +265,7 @@ class Stepper:
                 f"{forcing.first_day}; give the forcing that follows the restart")
         place = self.model.place(self.model.table.layout.view(p), site)
         schedule = Schedule(self.model, forcing, management, p)
-        weather = forcing.values.unbind(0)
+        weather, sun = forcing.values.unbind(0), forcing.solar_day.unbind(0)
         events = self._jump if standing and not schedule.always else self._events
 
         few = p[self.model.table.layout.rows(self.model.fallow_parameters.names)]
@@ -260,6 +275,9 @@ class Stepper:
         former = state.history
         if former is not None:
             segment = 0  # recomputed days would find the history of later ones
+        # without gradients a day and its look back are one call
+        whole = former is not None and observe is None and not torch.is_grad_enabled()
+        ring = _ring(former, forcing) if whole else ()
 
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
             bare: Tensor | None = None  # the rows that change while no cell has a crop
@@ -269,10 +287,13 @@ class Stepper:
                     x, bare = _wake(x, bare, rows), None
                     x, season = events(x, season, p, place, *schedule.at(k))
                     fallow = rests and schedule.fallow(season)
-                today = (weather[k], forcing.solar_day[k])
+                today = (weather[k], sun[k])
                 if fallow:
                     bare = x[rows] if bare is None else bare
                     bare = self._day(True, bare, *today, few, place)
+                    continue
+                if former is not None and whole:
+                    x = self._remembered(x, *today, p, place, former.values, ring[k])
                     continue
                 morning, past = x, self._past(former, forcing.first_day + k, x, p)
                 if observe is None:
@@ -454,6 +475,7 @@ def compile_function(
     on_cpu = device is None or device.type == "cpu"
     run = torch.compile(own, fullgraph=True, dynamic=False, options={
         "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
+        "assert_indirect_indexing": False,  # rows of former days are inside by construction
         "cpp_wrapper": on_cpu})
     known: set[tuple[Any, ...]] = set()
     lock = threading.Lock()
@@ -468,6 +490,14 @@ def compile_function(
         return result
 
     return call
+
+
+def _ring(former: History | None, forcing: DailyForcing) -> tuple[Tensor, ...]:
+    """Row of the history for every day, scalar tensors."""
+    n = 1 if former is None else former.values.shape[0]
+    day = torch.arange(
+        forcing.first_day, forcing.first_day + forcing.n_days, device=forcing.values.device)
+    return (day % n).unbind(0)
 
 
 def _wake(x: Tensor, bare: Tensor | None, rows: list[int]) -> Tensor:

@@ -22,7 +22,8 @@ from neuralcrop.physics.wofost72 import (
 from neuralcrop.physics.wofost72 import leaves as leaf
 
 # Lists to nodes, and yes or no.
-WITHOUT_GRADIENT = {"leaves.count_rows", "tables.pad", "phenology.is_emerging", "phenology.is_vegetative"}
+WITHOUT_GRADIENT = {
+    "leaves.count_rows", "tables.pad", "phenology.is_emerging", "phenology.is_vegetative"}
 
 
 def n(*values):
