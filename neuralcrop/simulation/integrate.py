@@ -115,7 +115,7 @@ class RunState:
 
 
 def joined(parts: list[RunState]) -> RunState:
-    """State of all cells from those of parts of them."""
+    """State of all cells from those of parts of them; their history has no gradient."""
     former = [part.history.values for part in parts if part.history is not None]
     return RunState(
         torch.cat([part.x for part in parts], dim=1),
