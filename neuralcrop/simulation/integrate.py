@@ -95,7 +95,7 @@ class RunState:
     day : int
         Index of the next day to run.
     history : History or None
-        Former days, for models that look back; a run writes on in it.
+        Former days, for models that look back.
     """
 
     x: Tensor
@@ -115,7 +115,7 @@ class RunState:
 
 
 def joined(parts: list[RunState]) -> RunState:
-    """State of all cells from those of parts of them."""
+    """State of all cells from those of parts of them; their history has no gradient."""
     former = [part.history.values for part in parts if part.history is not None]
     return RunState(
         torch.cat([part.x for part in parts], dim=1),
@@ -204,7 +204,8 @@ class Stepper:
             self._wanted = compile_function(_bind_wanted(model), device)
 
     def start(
-        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7,
+        history_length: int | None = None,
     ) -> RunState:
         """Fallow cells with soil water at ``wetness`` of the plant-available range.
 
@@ -218,6 +219,8 @@ class Stepper:
             Parameters, ``[parameter row, cell]``.
         wetness : float
             0 at wilting point, 1 at field capacity.
+        history_length : int, optional
+            Days to look back, where other cells need more than these.
         """
         x = self.model.state.stack(self.model.start(forcing, site, p, wetness))
         season = start_season(forcing.n_cells, x.dtype, x.device)
@@ -225,14 +228,14 @@ class Stepper:
         season[SEASON.start["start_water"]] = stored.detach()
         former = None
         if self.model.history_rows:
-            former = History.empty(
-                self.model.history_length(p), len(self.model.history_rows), forcing.n_cells, x)
+            length = history_length or self.model.history_length(p)
+            former = History.empty(length, len(self.model.history_rows), forcing.n_cells, x)
         return RunState(x, season, forcing.first_day, former)
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
         p: Tensor, observe: Callable[[int, Tensor, Tensor, Tensor], None] | None = None,
-        segment: int = 0, standing: bool = False,
+        segment: int = 0, standing: bool = False, in_place: bool = False,
     ) -> RunState:
         """Run all days of ``forcing``.
 
@@ -249,16 +252,24 @@ class Stepper:
             day's fluxes.
         segment : int
             With gradients: recompute segments of this many days in the backward pass instead of
-            keeping their activations; 0 keeps all.
+            keeping their activations; 0 keeps all, as do models with a history.
         standing : bool
             Leave ripe crops in the field, where they no longer change: for a single season, with
             jumps on few days and one kind of day to compile.
+        in_place : bool
+            Write on in the history of ``state``, which is spent then, and not in a copy of it.
 
         Raises
         ------
         ValueError
-            If state and forcing do not join.
+            If state and forcing do not join, or the forcing has other variables than the model
+            needs.
         """
+        if forcing.names != self.model.forcing_names:
+            raise ValueError(
+                f"the rows of the forcing are {', '.join(forcing.names)}, but the "
+                f"{self.model.set_name} set needs {', '.join(self.model.forcing_names)}; build the "
+                "forcing with names=model.forcing_names")
         if state.day != forcing.first_day:
             raise ValueError(
                 f"the state is at day {state.day} but the forcing starts at day "
@@ -272,7 +283,7 @@ class Stepper:
         rows = self.model.state.rows(self.model.fallow_state.names)
         rests = bool(rows) and not standing and observe is None
 
-        former = state.history
+        former = state.history if in_place or state.history is None else state.history.copy()
         if former is not None:
             segment = 0  # recomputed days would find the history of later ones
         # without gradients a day and its look back are one call
@@ -481,7 +492,8 @@ def compile_function(
     lock = threading.Lock()
 
     def call(x: Tensor, *args: Any) -> Any:
-        kind = (x.shape, x.dtype, x.requires_grad, torch.is_grad_enabled())
+        kind = (x.shape, x.dtype, torch.is_grad_enabled(), x.requires_grad, *(
+            a.requires_grad for a in args if isinstance(a, Tensor)))
         if kind in known:
             return run(x, *args)
         with lock, functorch_config.patch(RECOMPUTE):

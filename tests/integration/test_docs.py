@@ -64,6 +64,17 @@ def test_the_page_of_wofost_runs(repository: Path) -> None:
     assert float(names["daily"]["storage_weight"].max()) > 0.0
 
 
+@pytest.mark.slow
+def test_the_calibration_of_wofost_finds_the_truth(repository: Path) -> None:
+    path = repository / "docs" / "tutorials" / "wofost_calibration.md"
+    names = execute(path, blocks(path), {})
+    recovered, truth, uncertain = names["recovered"], names["truth"], names["uncertain"]
+    for name, value in truth.items():
+        assert recovered[name] == pytest.approx(value, rel=0.05), name
+        assert abs(recovered[name] - value) < 4.0 * uncertain[name], name
+        assert abs(float(names["first"][name]) - value) > 0.1 * value, name  # there was a way to go
+
+
 def test_links_between_pages_lead_somewhere(repository: Path) -> None:
     pages = [repository / "README.md", *(repository / "docs").rglob("*.md")]
     broken = [

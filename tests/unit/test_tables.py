@@ -10,6 +10,8 @@ import pytest
 
 from neuralcrop.core.variables import REGISTRY
 from neuralcrop.crops import crop_names
+from neuralcrop.crops.wofost72 import definitions
+from neuralcrop.models.wofost72 import SITE_SPECS
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,13 @@ def test_the_page_is_up_to_date(maker: ModuleType, repository: Path, name: str) 
     page = (repository / "docs" / "tables" / f"{name}.md").read_text(encoding="utf-8")
     made = getattr(maker, f"{name}_page")()
     assert page == made, "run python scripts/make_tables.py and commit docs/tables"
+
+
+def test_the_page_of_wofost_names_every_parameter(repository: Path) -> None:
+    page = (repository / "docs" / "tables" / "wofost72_gradients.md").read_text(encoding="utf-8")
+    names = {*definitions(), *(s.name for s in SITE_SPECS)}
+    for part in page.split("## ")[1:3]:  # potential, water-limited
+        assert all(part.count(f"`{name}`") == 1 for name in names)
 
 
 def test_pages_name_every_variable_and_crop(maker: ModuleType) -> None:
