@@ -216,8 +216,8 @@ def page() -> str:
         "**Exact** is the published model. It has steps: dates of stages are whole days, leaves "
         "die as whole cohorts. The derivative of a step is zero, and *0* marks it: zero by design, "
         "for the reasons at the end. **Smooth** is the model with `smooth=True`: development "
-        "carries fractions of a day over from stage to stage, and cohorts die by parts. Growth begins "
-        "and ends with whole days in both.", ""]
+        "carries fractions of a day over from stage to stage, and cohorts die by parts. Growth "
+        "begins and ends with whole days in both.", ""]
     for production, title in (("potential", "Potential production"),
                               ("water_limited", "Water-limited production")):
         exact, smooth = (effects(production, s) for s in (False, True))  # type: ignore[arg-type]

@@ -51,6 +51,7 @@ class GlobalModelConfig(ModelConfig):
     """Equations of the `global` set: those that training and the benchmark of this set take."""
 
     set: Literal["global"]
+    """Set of processes and the order of their day."""
 
 
 class ClosureConfig(Section):

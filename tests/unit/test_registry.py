@@ -123,7 +123,7 @@ def test_a_broken_description_is_named(saved: Path, text: str) -> None:
 
 
 def test_nothing_there_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"expected 'physics' or a run directory with model\.json"):
+    with pytest.raises(ModelError, match=r"expected 'physics', 'wofost72' or a run directory with"):
         load_model(tmp_path / "nowhere")
     with pytest.raises(ModelError, match="no model 'fysics'"):
         load_model("fysics")
