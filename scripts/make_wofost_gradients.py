@@ -233,8 +233,8 @@ def page() -> str:
         "die as whole cohorts. The derivative of a step is zero, and *0* marks it: zero by design, "
         "for the reasons at the end. **Smooth** is the model with `smooth=True`: development "
         "carries fractions of a day over from stage to stage, and cohorts die by parts. Growth "
-        "begins and ends with whole days in both, so that a move of emergence (TSUMEM) is a step in "
-        "either. Partitioning that changes within less than a day of development, as most tables "
+        "begins and ends with whole days in both, so that a move of emergence (TSUMEM) is a step "
+        "in either. Partitioning that changes within less than a day of development, as most tables "
         "do at anthesis, is sampled once a day: slopes to TSUM1 are right at the value but rough, "
         "and over a range of some days the effect may differ.", ""]
     for production, title in (("potential", "Potential production"),
