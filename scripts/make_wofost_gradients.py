@@ -234,9 +234,9 @@ def page() -> str:
         "for the reasons at the end. **Smooth** is the model with `smooth=True`: development "
         "carries fractions of a day over from stage to stage, and cohorts die by parts. Growth "
         "begins and ends with whole days in both, so that a move of emergence (TSUMEM) is a step "
-        "in either. Partitioning that changes within less than a day of development, as most tables "
-        "do at anthesis, is sampled once a day: slopes to TSUM1 are right at the value but rough, "
-        "and over a range of some days the effect may differ.", ""]
+        "in either. Partitioning that changes within less than a day of development, as most "
+        "tables do at anthesis, is sampled once a day: slopes to TSUM1 are right at the value but "
+        "rough, and over a range of some days the effect may differ.", ""]
     for production, title in (("potential", "Potential production"),
                               ("water_limited", "Water-limited production")):
         exact, smooth = (effects(production, s) for s in (False, True))  # type: ignore[arg-type]
