@@ -30,7 +30,7 @@ TASKS = {
     "train": _Task("neuralcrop.training.train:run", "learn parameters and closures from yields"),
     "evaluate": _Task("neuralcrop.evaluation.evaluate:run", "score a training run on a dataset"),
     "project": _Task("neuralcrop.projection.project:run", "project yields under scenarios"),
-    "bench": _Task("neuralcrop.simulation.bench:run", "measure the speed on this machine"),
+    "bench": _Task("neuralcrop.compat.bench:run", "measure the speed on this machine"),
 }
 """Commands configured by Hydra, and the function each one calls with its configuration."""
 

@@ -43,6 +43,8 @@ class Field:
         Whether the crop starts with its emergence.
     restarts : bool
         Whether the soil water of the site is that of the start of the crop, not of the run.
+    longest : int
+        Days that the crop may stand; its table is cut sooner where the crop ends sooner.
     """
 
     crop: Mapping[str, ParameterValue]
@@ -50,6 +52,7 @@ class Field:
     start: dt.date
     emerged: bool = False
     restarts: bool = False
+    longest: int = 365
 
 
 def build(
@@ -84,7 +87,8 @@ def crops_of(fields: Sequence[Field]) -> Tensor:
 
 
 def _given(field: Field, name: str) -> float:
-    own = {"starts_emerged": field.emerged, "restarts_water": field.restarts, **field.site}
+    own = {"starts_emerged": field.emerged, "restarts_water": field.restarts,
+           "maximum_season": field.longest, **field.site}
     return float(own.get(name, SITE_VALUES[name].value[0]))
 
 
@@ -117,12 +121,13 @@ def orders_of(
     n = len(fields)
     first = min(f.start.year for f in fields)
     last = max(f.start.year for f in fields)
-    sowing = torch.zeros(last - first + 2, n, dtype=torch.int64)  # the last row: no more sowing
+    # the first and the last row stand for all years before and after: no sowing in them
+    sowing = torch.zeros(last - first + 3, n, dtype=torch.int64)
     for k, f in enumerate(fields):
-        sowing[f.start.year - first, k] = f.start.timetuple().tm_yday
+        sowing[1 + f.start.year - first, k] = f.start.timetuple().tm_yday
     flat = torch.zeros(n, dtype=dtype)
     return Management(
-        crops_of(fields), sowing, torch.full((n,), NEVER), flat, flat + 1.0, first,
+        crops_of(fields), sowing, torch.full((n,), NEVER), flat, flat + 1.0, first - 1,
         dict(irrigation) if irrigation else None)
 
 
@@ -151,7 +156,7 @@ def run(
         Compile the day: minutes once on a machine, seconds once in a process, then fast.
     """
     field = Field(crop.parameters, crop.site, calendar.crop_start,
-                  calendar.start_type == "emergence")
+                  calendar.start_type == "emergence", longest=_rounded(n_days))
     widths = catalogue.table_widths([crop.parameters])
     if compiled:  # one graph for all crops
         widths = {n: max(w, widths[n]) for n, w in catalogue.table_widths().items()}
@@ -174,6 +179,11 @@ def run(
     columns = {name: values[:, 0] for name, values in days.columns(p).items()}
     short = n_days - len(columns["DVS"])
     return {name: np.pad(values, (0, short), mode="edge") for name, values in columns.items()}
+
+
+def _rounded(n_days: int) -> int:
+    """Days that a field may stand: few values, so that one compiled day serves many seasons."""
+    return max(365, -(-n_days // 365) * 365)
 
 
 @cache

@@ -41,8 +41,16 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """Which equations."""
 
-    set: Literal["global"]
+    set: Literal["global", "wofost72"]
     """Set of processes and the order of their day."""
+    production: Literal["water_limited", "potential"] = "water_limited"
+    """Whether water limits, for WOFOST."""
+
+
+class GlobalModelConfig(ModelConfig):
+    """Equations of the `global` set: those that training and the benchmark of this set take."""
+
+    set: Literal["global"]
 
 
 class ClosureConfig(Section):

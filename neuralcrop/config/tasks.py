@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from neuralcrop.config.sections import (
     CallbacksConfig,
@@ -15,6 +15,7 @@ from neuralcrop.config.sections import (
     DataConfig,
     DomainConfig,
     ForcingConfig,
+    GlobalModelConfig,
     LoggerConfig,
     LossConfig,
     ManagementConfig,
@@ -69,7 +70,7 @@ class TrainConfig(Task):
 
     seed: NonNegativeInt
     """Seed of everything random."""
-    model: ModelConfig
+    model: GlobalModelConfig
     closure: ClosureConfig
     parameters: ParametersConfig
     crop: CropConfig
@@ -104,22 +105,36 @@ class EvaluateConfig(Task):
 class BenchConfig(Task):
     """``neuralcrop bench``."""
 
-    model: ModelConfig
+    suite: Literal["global", "wofost"]
+    """The global model as it is configured, or WOFOST 7.2 beside its other implementations."""
+    model: GlobalModelConfig
     closure: ClosureConfig
     crop: CropConfig
     solver: SolverConfig
-    cells: PositiveInt
-    """Cells."""
+    cells: PositiveInt | None
+    """Cells; null for 16384, or 10000 in the suite ``wofost``."""
     days: PositiveInt
-    """Days."""
-    repeats: PositiveInt
-    """Timed repeats; the median counts."""
+    """Days of the suite ``global``."""
+    repeats: PositiveInt | None
+    """Timed repeats; the median counts. Null for 3, or 5 in the suite ``wofost``."""
     gradient: bool
-    """Whether to time the backward pass, too."""
+    """Whether the suite ``global`` times the backward pass, too."""
     globe: bool
-    """Whether to run a year of the half-degree globe for its time and memory."""
+    """Whether the suite ``global`` runs a year of the half-degree globe for time and memory."""
+    gradient_cells: PositiveInt
+    """Cells of the backward pass in the suite ``wofost``."""
+    others: bool
+    """Whether the suite ``wofost`` measures PCSE and diffWOFOST, where they are installed."""
+    page: str | None
+    """Markdown page in which the suite ``wofost`` renews its table; null for none."""
     output: str
     """JSON file to write."""
+
+    @model_validator(mode="after")
+    def _page_belongs_to_wofost(self) -> BenchConfig:
+        if self.page is not None and self.suite != "wofost":
+            raise ValueError("page is written by suite=wofost only")
+        return self
 
 
 SCHEMAS: dict[str, type[Task]] = {

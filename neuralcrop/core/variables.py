@@ -199,7 +199,8 @@ _WOFOST_FLUX = [
     _V("root_zone_transpiration", "flux", "kg m-2 d-1", "transpiration of the crop", 0),
     _V("root_zone_percolation", "flux", "kg m-2 d-1", "water passing to the lower zone"),
     _V("subsoil_drainage", "flux", "kg m-2 d-1", "water leaving the lower zone", 0),
-    _V("root_zone_extension", "flux", "kg m-2 d-1", "water that growing roots reach", 0),
+    _V("root_zone_extension", "flux", "kg m-2 d-1",
+       "water that growing roots reach, or that a shallower root zone leaves (negative)"),
     _V("unlimited_supply", "flux", "kg m-2 d-1", "water supplied where it does not limit", 0),
 ]
 

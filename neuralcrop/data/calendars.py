@@ -52,7 +52,8 @@ CROP_RULES: dict[str, CropRule] = {
     "barley": CropRule(5.0), "spring_barley": CropRule(5.0),
     "winter_barley": CropRule(5.0, 12.0, winter=True), "rye": CropRule(5.0, 12.0, winter=True),
     "rapeseed": CropRule(5.0, 17.0, winter=True), "sunflower": CropRule(13.0),
-    "cassava": CropRule(22.0), "sugar_beet": CropRule(8.0), "sugarcane": CropRule(14.0),
+    "cassava": CropRule(22.0), "sugar_beet": CropRule(8.0), "sugarbeet": CropRule(8.0),
+    "sugarcane": CropRule(14.0),
     "groundnut": CropRule(15.0), "peanut": CropRule(15.0), "bean": CropRule(10.0),
     "pulses": CropRule(10.0), "chickpea": CropRule(10.0), "potato": CropRule(8.0),
     "cotton": CropRule(15.0),
@@ -65,8 +66,10 @@ DEFAULT_RULE = CropRule(10.0)
 
 def crop_rule(crop: str, rules: dict[str, CropRule] | None = None) -> CropRule:
     """Rule of a crop or variety (``crop:variety``); an unknown crop gets 10 degC and a warning."""
-    base = crop.split(":")[0].strip().lower()
+    base, _, variety = crop.strip().lower().partition(":")
     table = {**CROP_RULES, **(rules or {})}
+    if variety.startswith("winter") and f"winter_{base}" in table:
+        base = f"winter_{base}"
     if base not in table:
         log.warning("no sowing rule for %s: sown where spring passes %g degC", crop,
                     DEFAULT_RULE.temp_spring)

@@ -120,6 +120,7 @@ def cell_index(prepared: xr.Dataset) -> CellIndex:
 def iter_forcing(
     prepared: xr.Dataset, cells: CellIndex, days_per_chunk: int = 366, *,
     dtype: torch.dtype = torch.float32, device: torch.device | str | None = None,
+    names: Sequence[str] = FORCING_NAMES,
 ) -> Iterator[DailyForcing]:
     """Daily weather of the land cells, a chunk of days at a time.
 
@@ -136,6 +137,8 @@ def iter_forcing(
         Days a chunk.
     dtype, device
         Of the tensors.
+    names : sequence of str
+        Variables of the rows, as the model needs them.
 
     Yields
     ------
@@ -156,10 +159,10 @@ def iter_forcing(
         if check:
             _check_chunk(chunk, cells)
         yield DailyForcing(
-            _stack(chunk, cells, dtype).to(device or "cpu"),
+            _stack(chunk, cells, dtype, names).to(device or "cpu"),
             torch.as_tensor(days.day_of_year[span], device=device),
             torch.as_tensor(days.solar_day[span], dtype=dtype, device=device),
-            torch.as_tensor(days.year[span], device=device), start,
+            torch.as_tensor(days.year[span], device=device), start, tuple(names),
         )
 
 
@@ -182,11 +185,13 @@ def to_forcing(
     return forcing, cells
 
 
-def _stack(chunk: xr.Dataset, cells: CellIndex, dtype: torch.dtype) -> Tensor:
+def _stack(
+    chunk: xr.Dataset, cells: CellIndex, dtype: torch.dtype, names: Sequence[str]
+) -> Tensor:
     """``[time, variable, cell]`` tensor of a chunk in memory."""
     n_days = chunk.sizes["time"]
-    out = torch.empty(n_days, len(FORCING_NAMES), cells.n_cells, dtype=dtype)
-    for row, name in enumerate(FORCING_NAMES):
+    out = torch.empty(n_days, len(names), cells.n_cells, dtype=dtype)
+    for row, name in enumerate(names):
         variable = chunk[name]
         if name == "co2" and variable.dims == ("time",):
             out[:, row] = torch.from_numpy(variable.values.astype("float64")).to(dtype)[:, None]

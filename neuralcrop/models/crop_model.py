@@ -160,6 +160,11 @@ class CropModel(nn.Module):
         """Whether any closure looks at features."""
         return any(c.neural for c in self.closures().values())
 
+    @property
+    def variant(self) -> str:
+        """Switches that change results, for restart files."""
+        return ""
+
     def choose_pathways(self, crop: Tensor) -> None:
         """Leave out alternatives that no cell's crop needs; by default there are none."""
 
@@ -267,7 +272,7 @@ class CropModel(nn.Module):
         h : float
             Step of the integrator for the donor limiters, d; 0 for their continuous limit.
         *past : Tensor
-            What `recall` gave, for sets with a history.
+            Former mornings that the day reads and where they were found, for sets with a history.
 
         Returns
         -------

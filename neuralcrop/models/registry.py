@@ -14,10 +14,16 @@ import torch
 
 from neuralcrop.closures.mlp import ScaleClosure
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.parameters import ParameterError, ParameterTable, ParameterValue
-from neuralcrop.crops import crop_names, load_catalogue
+from neuralcrop.core.parameters import (
+    ParameterError,
+    ParameterSpec,
+    ParameterTable,
+    ParameterValue,
+)
+from neuralcrop.crops import crop_names, load_catalogue, wofost72
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
+from neuralcrop.models.wofost72 import SITE_SPECS, SITE_VALUES, Production, Wofost72
 
 FORMAT = 1
 """Version of the files of a saved model."""
@@ -36,7 +42,7 @@ class ModelSpec:
     Attributes
     ----------
     crops : tuple of str
-        Crops of its table.
+        Crops of its table; all of the set by default.
     learn : tuple of str
         Parameters with a learned constant.
     closures : tuple of str
@@ -51,9 +57,14 @@ class ModelSpec:
         What the network sees.
     values : mapping
         Parameter values that replace the catalogue's, for all crops.
+    set : str
+        Set of processes: ``"global"`` or ``"wofost72"``, whose crops are ``crop`` or
+        ``crop:variety``.
+    production : str
+        Of `Wofost72`: ``"water_limited"`` or ``"potential"``.
     """
 
-    crops: tuple[str, ...] = field(default_factory=crop_names)
+    crops: tuple[str, ...] = ()
     learn: tuple[str, ...] = ()
     closures: tuple[str, ...] = ()
     closure_hidden: tuple[int, ...] = (16, 16)
@@ -64,6 +75,16 @@ class ModelSpec:
     network_dropout: float = 0.0
     covariates: tuple[str, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
+    set: str = "global"
+    production: Production = "water_limited"
+
+    def __post_init__(self) -> None:
+        if self.set not in ("global", "wofost72"):
+            raise ValueError(
+                f"unknown set of processes {self.set!r}, expected global or wofost72")
+        if not self.crops:
+            every = crop_names() if self.set == "global" else wofost72.crop_names()
+            object.__setattr__(self, "crops", every)
 
 
 def build_model(spec: ModelSpec | None = None) -> CropModel:
@@ -75,10 +96,10 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
         If crops, parameters or slots are unknown; names them.
     """
     spec = spec or ModelSpec()
-    catalogue = load_catalogue(spec.crops)
+    specs, catalogue = _catalogue(spec)
     if spec.values:
         catalogue = {c: _with_values(c, v, spec.values) for c, v in catalogue.items()}
-    table = ParameterTable(GlobalModel.specs(), catalogue, spec.learn)
+    table = ParameterTable(specs, catalogue, spec.learn)
     network = None
     if spec.network:
         table.rows(spec.network)
@@ -86,11 +107,28 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
         network = ParameterNetwork(
             len(spec.covariates), sizes, list(spec.network_hidden), spec.network_limit,
             spec.network_dropout)
-    model: CropModel = GlobalModel(table, GlobalCropProcesses(), network, spec.covariates)
+    model: CropModel
+    if spec.set == "global":
+        model = GlobalModel(table, GlobalCropProcesses(), network, spec.covariates)
+    else:
+        model = Wofost72(
+            table, spec.production, network=network, covariates=spec.covariates)
     for slot in spec.closures:
         model.place_closure(slot, ScaleClosure(list(spec.closure_hidden), spec.closure_bound))
     model.spec = spec
     return model
+
+
+def _catalogue(
+    spec: ModelSpec,
+) -> tuple[Sequence[ParameterSpec], dict[str, dict[str, ParameterValue]]]:
+    """What the set needs to know of its crops, and what the catalogue says."""
+    if spec.set == "global":
+        return GlobalModel.specs(), load_catalogue(spec.crops)
+    widths = wofost72.table_widths(spec.crops)
+    crops = wofost72.load_catalogue(spec.crops, widths)
+    return ((*wofost72.specs(widths), *SITE_SPECS),
+            {name: crop | SITE_VALUES for name, crop in crops.items()})
 
 
 def save_model(model: CropModel, directory: str | Path, **extra: Any) -> None:
@@ -123,7 +161,8 @@ def load_model(name: str | Path = "physics") -> CropModel:
     Parameters
     ----------
     name : str or path
-        ``"physics"``, or a run directory (or a directory that `save_model` wrote).
+        ``"physics"``, ``"wofost72"`` (all its crops, water-limited), or a run directory (or a
+        directory that `save_model` wrote).
 
     Raises
     ------
@@ -132,12 +171,14 @@ def load_model(name: str | Path = "physics") -> CropModel:
     """
     if str(name) == "physics":
         return build_model().eval()
+    if str(name) == "wofost72":
+        return build_model(ModelSpec(set="wofost72")).eval()
     directory = Path(name)
     path = directory / DESCRIPTION
     if not path.is_file():
         raise ModelError(
-            f"no model {str(name)!r}: expected 'physics' or a run directory with {DESCRIPTION} "
-            "(a finished run of neuralcrop train has one)")
+            f"no model {str(name)!r}: expected 'physics', 'wofost72' or a run directory with "
+            f"{DESCRIPTION} (a finished run of neuralcrop train has one)")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         found = description["format"]

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from neuralcrop.closures.base import Features, scale_features
+from neuralcrop.closures.base import Closure, Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import DailyForcing, Site
+from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS, DailyForcing, Site
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable, ParameterValue
 from neuralcrop.models.crop_model import CropModel, Processes
 from neuralcrop.models.wofost72_state import (
@@ -185,10 +185,29 @@ class Wofost72(CropModel):
         """Whether water limits production."""
         return self.production == "water_limited"
 
+    @property
+    def variant(self) -> str:
+        """Switches that change results, for restart files."""
+        return f"{self.production} smooth={self.smooth} summed_ages={self.summed_ages}"
+
+    def place_closure(self, slot: str, occupant: Closure) -> None:
+        """Put ``occupant`` into a slot; see `CropModel.place_closure`.
+
+        Raises
+        ------
+        ValueError
+            If leaves age by a closure and their ages are summed by the equation.
+        """
+        if self.summed_ages and slot == "leaves.senescence":
+            raise ValueError(
+                "leaves.senescence takes no closure with summed_ages=True, which sums the ageing "
+                "of the equation; use summed_ages=False")
+        super().place_closure(slot, occupant)
+
     def settle(self, p: Tensor, site: Site) -> Tensor:
         """Parameters with the soil of a site in place of the table's."""
         start = self.table.layout.start
-        depth = torch.tensor([0.2, 0.3, 0.5, 1.0, 1.0], dtype=p.dtype, device=p.device)
+        depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=p.dtype, device=p.device)
         share = (depth / depth.sum()).unsqueeze(-1)
         drains = (site.saturated_conductivity * 2.4).clamp(0.1, 100.0)
         soil = {
@@ -284,7 +303,9 @@ class Wofost72(CropModel):
         anew = sow & (p["restarts_water"] > 0.5)
         for name, value in self._soil_at_start(p).items():
             s[name] = torch.where(anew, value, s[name])
-        s["initial_water"] = s["initial_water"] + before - self.stored_water(s)
+        # cells without sowing must not be touched, by rounding neither
+        s["initial_water"] = s["initial_water"] + torch.where(
+            anew, before - self.stored_water(s), 0.0)
         new = {
             "leaf_grown_weight": organs.leaves, "stem_weight": organs.stems,
             "root_weight": organs.roots, "storage_weight": organs.storage,
@@ -308,7 +329,12 @@ class Wofost72(CropModel):
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Place, active: Tensor,
         wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
     ) -> None:
-        """Fill the root zone to the target; amounts enter with the rain of the day."""
+        """Fill the root zone to the target; amounts enter with the rain of the day.
+
+        Where water does not limit, nothing is asked for.
+        """
+        if not self.limited:
+            return
         moisture = p["SMW"] + target * (p["SMFCF"] - p["SMW"])
         wanted = 1000.0 * moisture * s["root_zone_depth"] - s["root_zone_water"]
         asked = active & (threshold > 0.0) & (wetness < threshold) & (
@@ -346,15 +372,17 @@ class Wofost72(CropModel):
         s, named = STATE.view(x), self.table.layout.view(p)
         n_days = history.shape[0]
         bits = n_days.bit_length()
-        rows = s["crop_days"].to(torch.int64).clamp(0, n_days - 1) + 1
-        first = row - (rows - 1) + n_days  # of this crop; the history is a ring
+        rows = s["crop_days"].to(torch.int32).clamp(0, n_days - 1) + 1
+        first = row.to(torch.int32) - (rows - 1) + n_days  # of this crop; the history is a ring
+
+        def place(index: Tensor) -> Tensor:
+            k = first + torch.minimum(index, rows - 1).clamp(min=0)
+            k = torch.where(k < n_days, k, k - n_days)  # a remainder would divide integers
+            return k.to(torch.int64)
 
         def fetch(column: int) -> Callable[[Tensor], Tensor]:
-            def at(index: Tensor) -> Tensor:
-                inside = torch.minimum(index, rows - 1).clamp(min=0)
-                place = (first + inside) % n_days
-                return history[:, column].gather(0, place.unsqueeze(0)).squeeze(0)
-            return at
+            return lambda index: history[:, column].gather(
+                0, place(index).unsqueeze(0)).squeeze(0)
 
         if self.summed_ages:
             span = named["SPAN"]
@@ -365,17 +393,15 @@ class Wofost72(CropModel):
         removed = -s["leaf_shed_weight"]
         shed = leaves.count_rows(fetch(0), rows, bits, lambda grown: grown <= removed)
         shed = torch.minimum(shed, rows - 1)
-        days = [(first + torch.minimum(k, rows - 1).clamp(min=0)) % n_days
-                for k in (aged - 1, aged, shed - 1, shed)]
+        days = [place(k) for k in (aged - 1, aged, shed - 1, shed)]
         more = torch.where(aged < rows, aged, -aged)
-        return torch.stack((*days, more, shed))
+        return torch.stack((*days, more.to(torch.int64), shed.to(torch.int64)))
 
     def age(self, history: Tensor, x: Tensor, weather: Tensor, p: Tensor) -> None:
         """Add the ageing of a day to the summed age of every cohort, in place."""
         if self.summed_ages:
             w = self._weather(weather)
-            mean = 0.5 * (w["tasmin"] + w["tasmax"])
-            ageing = self.parts.leaves.ageing(self.table.layout.view(p), mean)
+            ageing = self.parts.leaves.ageing(self.table.layout.view(p), w["tas"])
             history[:, 3] += torch.where(STATE.get(x, "development_stage") >= 0.0, ageing, 0.0)
 
     # --- the day
@@ -403,7 +429,7 @@ class Wofost72(CropModel):
         parts, stage = self.parts, s["development_stage"]
         stands, emerged = stage > 0.5 * FALLOW, stage >= 0.0
         here, up = stands.to(stage.dtype), emerged.to(stage.dtype)
-        mean = 0.5 * (w["tasmin"] + w["tasmax"])
+        mean = w["tas"]
         irradiation = JOULES * w["rsds"]
         sky = astronomy(solar_day, place.latitude, irradiation)
         moisture = self._moisture(s, p)

@@ -200,22 +200,21 @@ class Allocation(WofostProcess):
     slots = ("root_share",)
     root_share: Closure
 
-    def shares(self, p: Parameters, stage: Tensor, features: Features | None) -> Partitioning:
-        """Shares of growth at a stage."""
-        roots = self.root_share(table(p, "FRTB", stage), features).clamp(0.0, 1.0)
-        return Partitioning(
-            roots, table(p, "FLTB", stage), table(p, "FSTB", stage), table(p, "FOTB", stage))
+    def shares(self, p: Parameters, stage: Tensor) -> Partitioning:
+        """Shares of growth at a stage, from the tables."""
+        return Partitioning(*(table(p, f"{organ}TB", stage) for organ in ("FR", "FL", "FS", "FO")))
 
     def seedling(self, p: Parameters, stage: Tensor) -> Organs:
         """Weights at the start of the crop, kg ha-1."""
-        return growth.initial_weights(p["TDWI"], self.shares(p, stage, None))
+        return growth.initial_weights(p["TDWI"], self.shares(p, stage))
 
     def forward(
         self, p: Parameters, weights: Organs, stage: Tensor, temperature: Tensor,
         assimilated: Tensor, stress: Tensor, features: Features | None,
     ) -> Growth:
         """Growth from potential assimilation (kg CH2O ha-1 d-1) and water stress."""
-        shares = self.shares(p, stage, features)
+        shares = self.shares(p, stage)
+        shares = shares._replace(fr=self.root_share(shares.fr, features).clamp(0.0, 1.0))
         demand = growth.maintenance(
             weights, temperature, table(p, "RFSETB", stage), p["RMR"], p["RML"], p["RMS"],
             p["RMO"], p["Q10"])

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 SEASON_DAYS = 153
 """One season of one cell: 1 May to 30 September."""
 
+CELLS, REPEATS = 16384, 3
+"""Where the configuration has none."""
+
 GLOBE_CELLS = 67420
 """Land cells of the ISIMIP half-degree grid."""
 
@@ -81,9 +84,10 @@ def bench_place(model: CropModel, crop: str, n_cells: int, dtype: torch.dtype = 
 
 
 def run(config: BenchConfig) -> dict[str, Any]:
-    """``neuralcrop bench``: measure, print and write the JSON; returns its content."""
+    """Suite ``global``: measure, print and write the JSON; returns its content."""
     from neuralcrop.simulation.restart import write_text
 
+    cells, repeats = config.cells or CELLS, config.repeats or REPEATS
     if config.compute.threads:
         torch.set_num_threads(config.compute.threads)
     crop = config.crop.name or "maize"
@@ -93,12 +97,12 @@ def run(config: BenchConfig) -> dict[str, Any]:
     solver = Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
                     config.solver.atol)
     result: dict[str, Any] = {"machine": machine(), "crop": crop, "solver": config.solver.method,
-                              "cells": config.cells, "days": config.days}
-    measure = Measurement(model, crop, solver, config.compute.block_cells, config.repeats)
+                              "cells": cells, "days": config.days}
+    measure = Measurement(model, crop, solver, config.compute.block_cells, repeats)
     result["one_cell_season"] = measure.one_cell()
-    result["forward"] = measure.forward(config.cells, config.days)
+    result["forward"] = measure.forward(cells, config.days)
     if config.gradient:
-        result["forward_backward"] = measure.gradient(config.cells, config.days)
+        result["forward_backward"] = measure.gradient(cells, config.days)
         result["forward_backward"]["times_forward"] = round(
             result["forward_backward"]["seconds"] / result["forward"]["seconds"], 2)
     result["eager_against_compiled"] = measure.agreement()
@@ -141,7 +145,7 @@ class Measurement:
         def work() -> None:
             BlockRun(self.stepper, site, management, p, self.block_cells).run([weather])
 
-        first, seconds = _timed(work, max(self.repeats, 5))
+        first, seconds = timed(work, max(self.repeats, 5))
         return {"days": SEASON_DAYS, "milliseconds": round(1e3 * seconds, 1),
                 "first_seconds": round(first, 1)}
 
@@ -153,7 +157,7 @@ class Measurement:
         def work() -> None:
             BlockRun(self.stepper, site, management, p, self.block_cells).run([weather])
 
-        first, seconds = _timed(work, self.repeats)
+        first, seconds = timed(work, self.repeats)
         return _rate(n_cells * n_days, seconds) | {"compile_seconds": round(first - seconds, 1)}
 
     def gradient(self, n_cells: int, n_days: int) -> dict[str, Any]:
@@ -173,10 +177,10 @@ class Measurement:
         started = time.perf_counter()
         one(blocks[0])  # compiles
         alone = time.perf_counter() - started
-        _, seconds = _timed(work, self.repeats)
+        _, seconds = timed(work, self.repeats)
         return _rate(n_cells * n_days, seconds) | {
             "compile_seconds": round(alone - seconds / len(blocks), 1),
-            "peak_memory_mb": _peak_memory()}
+            "peak_memory_mb": peak_memory()}
 
     def agreement(self, n_cells: int = 64) -> dict[str, float]:
         """Largest relative difference of yields between eager and compiled days."""
@@ -233,7 +237,7 @@ def globe_year(crop: str, block_cells: int) -> None:
     BlockRun(stepper, site, management, p, block_cells).run(chunks())
     seconds = time.perf_counter() - started
     print(json.dumps({"cells": GLOBE_CELLS, "seconds": round(seconds, 1),
-                      "peak_memory_mb": _peak_memory()}))
+                      "peak_memory_mb": peak_memory()}))
 
 
 def machine() -> dict[str, Any]:
@@ -251,7 +255,7 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _timed(work: Callable[[], None], repeats: int) -> tuple[float, float]:
+def timed(work: Callable[[], None], repeats: int) -> tuple[float, float]:
     """Seconds of the first call and the median of the repeats after it."""
     seconds = []
     for _ in range(repeats + 1):
@@ -266,7 +270,7 @@ def _rate(cell_days: int, seconds: float) -> dict[str, Any]:
             "million_cell_days_per_second": round(cell_days / seconds / 1e6, 3)}
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Largest memory of this process so far, MB."""
     status = Path("/proc/self/status")
     if status.is_file():  # ru_maxrss of a child starts at that of its parent

@@ -141,6 +141,7 @@ class BlockRun:
             self.blocks.append(_Block(
                 cells, index, site.cells(index), management.cells(index),
                 p[:, index].contiguous()))
+        self.history_length = stepper.model.history_length(p)
         self.seasons = SeasonTable(self.n_cells)
         side_by_side = stepper.compiled and p.device.type == "cpu"
         self.threads = torch.get_num_threads() if side_by_side else 1
@@ -190,7 +191,8 @@ class BlockRun:
         forcing = chunk.cells(block.cells if full else block.index)
         forcing = replace(forcing, values=forcing.values.contiguous())
         if block.state is None:
-            block.state = self.stepper.start(forcing, block.site, block.p)
+            block.state = self.stepper.start(
+                forcing, block.site, block.p, history_length=self.history_length)
         n = block.cells.stop - block.cells.start
         observe = None
         if sink is not None:
@@ -199,7 +201,8 @@ class BlockRun:
             days = forcing.days(start, min(start + SEGMENT_DAYS, chunk.n_days))
             before = SEASON.get(block.state.season, "harvests").clone()
             block.state = self.stepper.run(
-                block.state, days, block.site, block.management, block.p, observe)
+                block.state, days, block.site, block.management, block.p, observe,
+                in_place=True)
             season = block.state.season
             new = torch.nonzero(SEASON.get(season, "harvests")[:n] > before[:n])[:, 0]
             if len(new):

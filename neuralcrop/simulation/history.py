@@ -30,30 +30,19 @@ class History:
         self.values = values
         self._slopes: Tensor | None = None
         self._token: Tensor | None = None
-        self._empty = False
-        self._first: int | None = None
-        self._last: int | None = None
 
     @classmethod
     def empty(cls, n_days: int, n_rows: int, n_cells: int, like: Tensor) -> Self:
         """Nothing yet, for ``n_rows`` rows of the state."""
-        new = cls(torch.zeros(
+        return cls(torch.zeros(
             n_days, n_rows + 1, n_cells, dtype=like.dtype, device=like.device))
-        new._empty = True
-        return new
 
     def write(self, day: int, rows: Tensor) -> None:
         """Keep ``rows``, ``[row, cell]``, of the morning of a day.
 
         Rows without a gradient, as under ``no_grad`` or of a detached state, cut the days before
         them off from the gradients of later ones.
-
-        Raises
-        ------
-        ValueError
-            If the day is not the next: another run from the same state has been here.
         """
-        self._follow(day)
         row = day % self.values.shape[0]
         self.values[row, :-1] = rows.detach()
         self.values[row, -1] = 0.0
@@ -69,9 +58,13 @@ class History:
     def read(self, days: Tensor) -> Tensor:
         """Values of the rows ``[k, cell]``, as ``[k, row, cell]``."""
         if torch.is_grad_enabled() and self._token is not None:
-            found, self._token = _Read.apply(self.values[:, :-1], days, self._token, self._slopes)
+            found, self._token = _Read.apply(self.values, days, self._token, self._slopes)
             return found
-        return _gather(self.values[:, :-1], days)
+        return look_up(self.values, days)
+
+    def copy(self) -> History:
+        """History that goes on by itself, with the gradients of this one's days."""
+        return self.cells(slice(None))
 
     def cells(self, index: slice | Tensor) -> History:
         """History of some cells."""
@@ -86,28 +79,18 @@ class History:
     def _branch(self, values: Tensor, cells: Tensor) -> History:
         """History that goes on by itself; gradients of its former days go to this one."""
         other = History(values)
-        other._empty, other._first, other._last = self._empty, self._first, self._last
         if torch.is_grad_enabled() and self._token is not None and self._slopes is not None:
             other._slopes = torch.zeros_like(values[:, :-1])
             self._token, other._token = _Branch.apply(
                 self._token, self._slopes, other._slopes, cells)
         return other
 
-    def _follow(self, day: int) -> None:
-        if self._last is None:
-            self._first = day if self._empty else None
-        elif day == self._first:
-            self._token = None  # from the start again: nothing is behind
-        elif day != self._last + 1:
-            raise ValueError(
-                f"the history of this state goes to day {self._last}, but the run is at day {day}: "
-                "another run went on from the same state; give each its own, by state.cells(...)")
-        self._last = day
 
-
-def _gather(values: Tensor, days: Tensor) -> Tensor:
+def look_up(values: Tensor, days: Tensor) -> Tensor:
+    """Rows of the state at the rows ``[k, cell]`` of a history, ``[k, row, cell]``."""
     k, n = days.shape
-    return values.gather(0, days.unsqueeze(1).expand(k, values.shape[1], n))
+    rows = values.shape[1] - 1
+    return values[:, :-1].gather(0, days.unsqueeze(1).expand(k, rows, n))
 
 
 # Contexts hold tensors alone: a context that held the history, which holds the token, would be a
@@ -140,7 +123,7 @@ class _Read(torch.autograd.Function):
     def forward(ctx: Any, values: Tensor, days: Tensor, token: Tensor, slopes: Tensor) -> Any:
         ctx.slopes = slopes
         ctx.save_for_backward(days)
-        return _gather(values, days), token.clone()
+        return look_up(values, days), token.clone()
 
     @staticmethod
     @once_differentiable

@@ -25,7 +25,7 @@ from neuralcrop.simulation.events import (
     jump,
     start_season,
 )
-from neuralcrop.simulation.history import History
+from neuralcrop.simulation.history import History, look_up
 
 RECOMPUTE = {
     "aggressive_recomputation": True, "ban_recompute_used_far_apart": False,
@@ -95,7 +95,7 @@ class RunState:
     day : int
         Index of the next day to run.
     history : History or None
-        Former days, for models that look back; a run writes on in it.
+        Former days, for models that look back.
     """
 
     x: Tensor
@@ -174,9 +174,23 @@ class Stepper:
         ) -> Tensor:
             return x + fallow(x, weather, sun, p, place)
 
+        kept = model.state.rows(model.history_rows)
+
+        def remembered(
+            x: Tensor, weather: Tensor, sun: Tensor, p: Tensor, place: Any, history: Tensor,
+            row: Tensor,
+        ) -> Tensor:
+            x_kept = torch.stack([x[k] for k in kept] + [torch.zeros_like(x[0])])
+            history.index_copy_(0, row.reshape(1), x_kept.unsqueeze(0))
+            wanted = model.wanted_days(x, p, history, row)
+            former = look_up(history, wanted[:model.n_wanted])
+            after = tomorrow(x, weather, sun, p, place, former, wanted)
+            model.age(history, x, weather, p)
+            return after
+
         self._rates, self._fallow = rates, fallow
         self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
-        self._tomorrow_fluxes = tomorrow_fluxes
+        self._tomorrow_fluxes, self._remembered = tomorrow_fluxes, remembered
         self._events, self._wanted = self._jump, model.wanted_days
         if compiled:
             device = model.table.values.device
@@ -184,12 +198,14 @@ class Stepper:
             self._fallow = compile_function(fallow, device)
             self._tomorrow_fluxes = compile_function(tomorrow_fluxes, device)
             self._tomorrow = compile_function(tomorrow, device)
+            self._remembered = compile_function(remembered, device)
             self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
             self._events = compile_function(_bind_jump(model), device)
             self._wanted = compile_function(_bind_wanted(model), device)
 
     def start(
-        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7,
+        history_length: int | None = None,
     ) -> RunState:
         """Fallow cells with soil water at ``wetness`` of the plant-available range.
 
@@ -203,6 +219,8 @@ class Stepper:
             Parameters, ``[parameter row, cell]``.
         wetness : float
             0 at wilting point, 1 at field capacity.
+        history_length : int, optional
+            Days to look back, where other cells need more than these.
         """
         x = self.model.state.stack(self.model.start(forcing, site, p, wetness))
         season = start_season(forcing.n_cells, x.dtype, x.device)
@@ -210,14 +228,14 @@ class Stepper:
         season[SEASON.start["start_water"]] = stored.detach()
         former = None
         if self.model.history_rows:
-            former = History.empty(
-                self.model.history_length(p), len(self.model.history_rows), forcing.n_cells, x)
+            length = history_length or self.model.history_length(p)
+            former = History.empty(length, len(self.model.history_rows), forcing.n_cells, x)
         return RunState(x, season, forcing.first_day, former)
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
         p: Tensor, observe: Callable[[int, Tensor, Tensor, Tensor], None] | None = None,
-        segment: int = 0, standing: bool = False,
+        segment: int = 0, standing: bool = False, in_place: bool = False,
     ) -> RunState:
         """Run all days of ``forcing``.
 
@@ -234,32 +252,43 @@ class Stepper:
             day's fluxes.
         segment : int
             With gradients: recompute segments of this many days in the backward pass instead of
-            keeping their activations; 0 keeps all.
+            keeping their activations; 0 keeps all, as do models with a history.
         standing : bool
             Leave ripe crops in the field, where they no longer change: for a single season, with
             jumps on few days and one kind of day to compile.
+        in_place : bool
+            Write on in the history of ``state``, which is spent then, and not in a copy of it.
 
         Raises
         ------
         ValueError
-            If state and forcing do not join.
+            If state and forcing do not join, or the forcing has other variables than the model
+            needs.
         """
+        if forcing.names != self.model.forcing_names:
+            raise ValueError(
+                f"the rows of the forcing are {', '.join(forcing.names)}, but the "
+                f"{self.model.set_name} set needs {', '.join(self.model.forcing_names)}; build the "
+                "forcing with names=model.forcing_names")
         if state.day != forcing.first_day:
             raise ValueError(
                 f"the state is at day {state.day} but the forcing starts at day "
                 f"{forcing.first_day}; give the forcing that follows the restart")
         place = self.model.place(self.model.table.layout.view(p), site)
         schedule = Schedule(self.model, forcing, management, p)
-        weather = forcing.values.unbind(0)
+        weather, sun = forcing.values.unbind(0), forcing.solar_day.unbind(0)
         events = self._jump if standing and not schedule.always else self._events
 
         few = p[self.model.table.layout.rows(self.model.fallow_parameters.names)]
         rows = self.model.state.rows(self.model.fallow_state.names)
         rests = bool(rows) and not standing and observe is None
 
-        former = state.history
+        former = state.history if in_place or state.history is None else state.history.copy()
         if former is not None:
             segment = 0  # recomputed days would find the history of later ones
+        # without gradients a day and its look back are one call
+        whole = former is not None and observe is None and not torch.is_grad_enabled()
+        ring = _ring(former, forcing) if whole else ()
 
         def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
             bare: Tensor | None = None  # the rows that change while no cell has a crop
@@ -269,10 +298,13 @@ class Stepper:
                     x, bare = _wake(x, bare, rows), None
                     x, season = events(x, season, p, place, *schedule.at(k))
                     fallow = rests and schedule.fallow(season)
-                today = (weather[k], forcing.solar_day[k])
+                today = (weather[k], sun[k])
                 if fallow:
                     bare = x[rows] if bare is None else bare
                     bare = self._day(True, bare, *today, few, place)
+                    continue
+                if former is not None and whole:
+                    x = self._remembered(x, *today, p, place, former.values, ring[k])
                     continue
                 morning, past = x, self._past(former, forcing.first_day + k, x, p)
                 if observe is None:
@@ -454,12 +486,14 @@ def compile_function(
     on_cpu = device is None or device.type == "cpu"
     run = torch.compile(own, fullgraph=True, dynamic=False, options={
         "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
+        "assert_indirect_indexing": False,  # rows of former days are inside by construction
         "cpp_wrapper": on_cpu})
     known: set[tuple[Any, ...]] = set()
     lock = threading.Lock()
 
     def call(x: Tensor, *args: Any) -> Any:
-        kind = (x.shape, x.dtype, x.requires_grad, torch.is_grad_enabled())
+        kind = (x.shape, x.dtype, torch.is_grad_enabled(), x.requires_grad, *(
+            a.requires_grad for a in args if isinstance(a, Tensor)))
         if kind in known:
             return run(x, *args)
         with lock, functorch_config.patch(RECOMPUTE):
@@ -468,6 +502,14 @@ def compile_function(
         return result
 
     return call
+
+
+def _ring(former: History | None, forcing: DailyForcing) -> tuple[Tensor, ...]:
+    """Row of the history for every day, scalar tensors."""
+    n = 1 if former is None else former.values.shape[0]
+    day = torch.arange(
+        forcing.first_day, forcing.first_day + forcing.n_days, device=forcing.values.device)
+    return (day % n).unbind(0)
 
 
 def _wake(x: Tensor, bare: Tensor | None, rows: list[int]) -> Tensor:

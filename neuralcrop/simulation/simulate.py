@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.forcing import Management, Site
+from neuralcrop.core.variables import REFERENCE_NAMES
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, load_model
 from neuralcrop.simulation.blocks import BlockRun, DailySink
@@ -41,7 +42,10 @@ EAGER_DAY, EAGER_CELL_DAY = 1e-2, 6e-6
 COMPILE_PAYS = 120.0
 """Estimated eager seconds above which compiling pays."""
 
-DEFAULT_DAILY = ("development_stage", "lai", "storage_carbon", "root_zone_wetness")
+DEFAULT_DAILY = {
+    "global": ("development_stage", "lai", "storage_carbon", "root_zone_wetness"),
+    "wofost72": ("development_stage", "lai", "storage_weight", "root_zone_wetness"),
+}
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,9 @@ class Compute:
 
 def simulate(
     forcing: xr.Dataset | str | Path | Sequence[str | Path], *, crop: Any = None,
-    model: str | Path | CropModel = "physics", soil: Any = None, management: Any = None,
-    co2: Any = None, frequency: Frequency = "season", variables: Sequence[str] | None = None,
+    model: str | Path | ModelSpec | CropModel = "physics", soil: Any = None,
+    management: Any = None, co2: Any = None, frequency: Frequency = "season",
+    variables: Sequence[str] | None = None,
     device: str | None = None, dtype: str | None = None, solver: Solver | None = None,
     compute: Compute | None = None, restart_from: str | Path | None = None,
     restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
@@ -115,9 +120,10 @@ def simulate(
     forcing : Dataset or paths
         Daily weather, see `neuralcrop.open_forcing`.
     crop : str, sequence or DataArray
-        Crop, or crop of each cell; by default the model's only crop, or else maize.
-    model : str, path or CropModel
-        ``"physics"``, a training run's directory, or a model.
+        Crop (of WOFOST also ``crop:variety``), or crop of each cell; by default the model's only
+        crop, or else maize.
+    model : str, path, ModelSpec or CropModel
+        ``"physics"``, ``"wofost72"``, a training run's directory, what to build, or a model.
     soil, management
         See `neuralcrop.data.soil.soil_layers` and
         `neuralcrop.data.management.prepare_management`.
@@ -190,7 +196,8 @@ class PreparedRun:
     @property
     def fingerprint(self) -> str:
         """Identifies model, parameters and cells in restart files."""
-        digest = hashlib.sha256(self.model.table.fingerprint().encode())
+        kind = f"{self.model.set_name} {self.model.variant}"
+        digest = hashlib.sha256((self.model.table.fingerprint() + kind).encode())
         digest.update(self.parameters.detach().cpu().double().numpy().tobytes())
         digest.update(self.site.latitude.cpu().double().numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -217,7 +224,7 @@ class PreparedRun:
             replace(chunk, first_day=chunk.first_day + offset)
             for chunk in iter_forcing(
                 self.forcing, self.cells, days, dtype=compute.torch_dtype(),
-                device=compute.torch_device()))
+                device=compute.torch_device(), names=self.model.forcing_names))
         blocks = BlockRun(
             self.stepper, self.site, management, self.parameters, compute.block_cells)
         end = blocks.run(chunks, state, sink, progress)
@@ -227,28 +234,43 @@ class PreparedRun:
 
 
 def prepare_run(
-    forcing: Any, *, crop: Any = None, model: str | Path | CropModel = "physics",
+    forcing: Any, *, crop: Any = None, model: str | Path | ModelSpec | CropModel = "physics",
     soil: Any = None, management: Any = None, co2: Any = None, solver: Solver | None = None,
     compute: Compute | None = None,
 ) -> PreparedRun:
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
-    from neuralcrop.crops import crop_names, load_crop
+    from neuralcrop.crops.wofost72 import full_names
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import prepare_management
+    from neuralcrop.data.reference_evapotranspiration import reference_evapotranspiration
     from neuralcrop.data.soil import site_record, soil_layers
     from neuralcrop.data.tensors import cell_index
 
     compute = compute or Compute()
     if compute.threads:
         torch.set_num_threads(compute.threads)
-    built = model if isinstance(model, CropModel) else load_model(model)
+    if model == "wofost72":
+        model = ModelSpec(set="wofost72")
+    if isinstance(model, ModelSpec):
+        if model.set == "wofost72":  # tables no wider than these crops need
+            crop, names = full_names("maize" if crop is None else crop)
+            model = replace(model, crops=names)
+        built = build_model(model).eval()
+    else:
+        built = model if isinstance(model, CropModel) else load_model(model)
     if crop is None:
         crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
-    if isinstance(crop, str) and crop not in built.table.crops and crop not in crop_names():
-        load_crop(crop)  # raises with the nearest name
+    if isinstance(crop, str) and crop not in built.table.crops:
+        _explain_crop(crop, built)
     device, dtype = compute.torch_device(), compute.torch_dtype()
     is_dataset = hasattr(forcing, "data_vars")
     prepared = (prepare_forcing if is_dataset else open_forcing)(forcing, co2=co2)
+    if set(REFERENCE_NAMES) & set(built.forcing_names):
+        prepared = prepared.assign(reference_evapotranspiration(prepared))
+        # WOFOST's mean temperature is that of the extremes
+        prepared["tas"] = prepared["tas"].copy(
+            data=(0.5 * (prepared["tasmin"] + prepared["tasmax"])).transpose(
+                *prepared["tas"].dims).data)
     cells = cell_index(prepared)
     orders = prepare_management(
         management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
@@ -261,11 +283,25 @@ def prepare_run(
     built = built.to(device)
     built.choose_pathways(orders.crop)
     with torch.no_grad():
-        parameters = built.cell_parameters(orders.crop.to(device), dtype, covariates)
+        parameters = built.settle(
+            built.cell_parameters(orders.crop.to(device), dtype, covariates), site.to(device))
     stepper = Stepper(
         built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
     return PreparedRun(
         built, prepared, cells, site.to(device), orders.to(device), parameters, stepper, compute)
+
+
+def _explain_crop(crop: str, model: CropModel) -> None:
+    """Raise what is wrong with the name of a crop that a model has not."""
+    from neuralcrop.crops import UnknownCropError, load_crop
+    from neuralcrop.crops.wofost72 import split_name
+
+    if model.set_name == "wofost72":
+        split_name(crop)  # raises with the nearest name
+        raise UnknownCropError(
+            f"this model has no crop {crop!r}, only {', '.join(model.table.crops)}; "
+            "model='wofost72' builds one with the crops that are asked for")
+    load_crop(crop)  # raises with the nearest name
 
 
 def _covariates(
@@ -337,7 +373,7 @@ def _each_chunk(
         take(daily_dataset(arrays, time[done : done + n], run.cells, attributes))
         done += n
 
-    sink = DailySink(run.model, tuple(variables or DEFAULT_DAILY), write)
+    sink = DailySink(run.model, tuple(variables or DEFAULT_DAILY[run.model.set_name]), write)
     run.execute(sink, restart_from, restart_to, progress)
 
 
@@ -397,10 +433,10 @@ def configured_inputs(config: Any) -> dict[str, Any]:
     """Arguments of `prepare_run` from a simulation or projection configuration."""
     from neuralcrop.data.selection import forcing_of, management_of, soil_of
 
-    spec = ModelSpec(values=dict(config.crop.parameters))
-    model: str | CropModel = config.run or "physics"
-    if config.crop.parameters and not config.run:
-        model = build_model(spec)
+    chosen = ModelSpec(
+        values=dict(config.crop.parameters), set=config.model.set,
+        production=config.model.production)
+    model: str | ModelSpec = config.run or chosen
     compute = config.compute
     return {
         "forcing": forcing_of(config.forcing, config.domain),

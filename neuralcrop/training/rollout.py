@@ -58,6 +58,10 @@ class Rollout:
         self, model: CropModel, solver: Solver | None = None, compiled: bool = False,
         one_graph: bool = False,
     ) -> None:
+        if model.history_rows:
+            raise ValueError(
+                f"training takes the global set of processes, the model has {model.set_name}; "
+                "see the page of WOFOST 7.2 for gradients of its seasons")
         self.model = model
         self.one_graph = one_graph and compiled
         self._compiled: set[tuple[int, ...]] = set()

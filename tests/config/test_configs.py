@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from neuralcrop.config import (
     SCHEMAS,
+    BenchConfig,
     ConfigError,
     EvaluateConfig,
     ProjectConfig,
@@ -178,6 +179,19 @@ def test_an_override_wins_over_the_experiment() -> None:
 def test_wrong_scenarios(override: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem.replace(".", r"\.")):
         compose("project", [override])
+
+
+def test_suites_of_the_benchmark() -> None:
+    config = compose("bench", ["suite=wofost", "cells=10", "page=docs/benchmarks.md"])
+    assert isinstance(config, BenchConfig)
+    assert (config.suite, config.cells, config.repeats) == ("wofost", 10, None)
+    default = compose("bench")
+    assert isinstance(default, BenchConfig)
+    assert default.suite == "global"
+    with pytest.raises(ConfigError, match="page is written by suite=wofost only"):
+        compose("bench", ["page=a.md"])
+    with pytest.raises(ConfigError, match=r"suite: .*'global' or 'wofost'"):
+        compose("bench", ["suite=pcse"])
 
 
 def test_a_configuration_survives_json() -> None:

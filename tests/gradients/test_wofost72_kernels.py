@@ -22,7 +22,8 @@ from neuralcrop.physics.wofost72 import (
 from neuralcrop.physics.wofost72 import leaves as leaf
 
 # Lists to nodes, and yes or no.
-WITHOUT_GRADIENT = {"tables.pad", "phenology.is_emerging", "phenology.is_vegetative"}
+WITHOUT_GRADIENT = {
+    "leaves.count_rows", "tables.pad", "phenology.is_emerging", "phenology.is_vegetative"}
 
 
 def n(*values):
@@ -107,6 +108,9 @@ KERNELS = [
     (leaf.aged_weight, GROWN, BORN, v(2.0), v(1.2), FOUR, True),
     (leaf.aged_weight, GROWN, BORN.detach(), n(2.0), n(1.2), FOUR),
     (leaf.aged_weight_by_age, GROWN, AGES, n(2.1), FOUR),
+    (leaf.area_above, v(17.0), v(0.08), v(14.0), v(22.0), v(0.03), v(0.05)),
+    (leaf.last_birth, v(2.0), v(1.2)),
+    (leaf.weight_between, v(1.1), v(0.8), v(1.5), v(14.0), v(22.0)),
     (leaf.next_removed, v(17.0, 17.0), v(3.0), v(10.0, 25.0)),
 
     (water.soil_depth, v(120.0)),

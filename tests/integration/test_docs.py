@@ -57,6 +57,14 @@ def test_the_api_of_the_readme_runs(repository: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_page_of_wofost_runs(repository: Path) -> None:
+    path = repository / "docs" / "wofost72.md"
+    weather = make_demo_forcing([2001], suitable_cells(1, min_lat=35.0))
+    names = execute(path, blocks(path), {"weather": weather})
+    assert float(names["daily"]["storage_weight"].max()) > 0.0
+
+
+@pytest.mark.slow
 def test_the_calibration_of_wofost_finds_the_truth(repository: Path) -> None:
     path = repository / "docs" / "tutorials" / "wofost_calibration.md"
     names = execute(path, blocks(path), {})

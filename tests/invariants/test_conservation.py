@@ -79,7 +79,7 @@ def test_wild_weather_leaves_no_negative_stock(dtype: torch.dtype) -> None:
     start = run.stepper.start(run.forcing, run.site, run.p)
     run.stepper.run(
         start, run.forcing, run.site, run.management, run.p,
-        lambda _, x, v: lowest.append((min(STATE.get(x, n).min().item() for n in STOCKS),
+        lambda _, morning, x, v: lowest.append((min(STATE.get(x, n).min().item() for n in STOCKS),
                                        v.min().item(), bool(torch.isfinite(x).all()))))
     assert min(stock for stock, _, _ in lowest) >= 0.0
     assert min(flux for _, flux, _ in lowest) >= 0.0

@@ -7,6 +7,7 @@ Tables are two parameters, ``AMAXTB_x`` (nodes, fixed) and ``AMAXTB`` (values wi
 from neuralcrop.crops.wofost72.catalogue import (
     crop_names,
     definitions,
+    full_names,
     load_catalogue,
     load_crop,
     load_variety,
@@ -19,6 +20,6 @@ from neuralcrop.crops.wofost72.catalogue import (
 from neuralcrop.crops.wofost72.given import GivenSet, from_parameters
 
 __all__ = [
-    "GivenSet", "crop_names", "definitions", "from_parameters", "load_catalogue", "load_crop",
-    "load_variety", "padded", "specs", "split_name", "table_widths", "variety_names",
+    "GivenSet", "crop_names", "definitions", "from_parameters", "full_names", "load_catalogue",
+    "load_crop", "load_variety", "padded", "specs", "split_name", "table_widths", "variety_names",
 ]

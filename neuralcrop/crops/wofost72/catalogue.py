@@ -9,6 +9,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, NamedTuple
 
+import numpy as np
 import yaml
 
 from neuralcrop.core.parameters import ParameterError, ParameterSpec, ParameterValue
@@ -111,6 +112,31 @@ def split_name(name: str) -> tuple[str, str]:
         return crop, record["default"]
     _known(variety, variety_names(crop), f"variety of {crop}")
     return crop, variety
+
+
+def full_names(crop: Any) -> tuple[Any, tuple[str, ...]]:
+    """Crops by their full names, ``crop:variety``, and which there are.
+
+    Parameters
+    ----------
+    crop : str, sequence, array or DataArray of str
+        Crops (their default variety) and varieties.
+
+    Raises
+    ------
+    UnknownCropError
+        If the catalogue has no such crop or variety; names the nearest.
+    """
+    if isinstance(crop, str):
+        name = ":".join(split_name(crop))
+        return name, (name,)
+    if hasattr(crop, "dims"):
+        values, names = full_names(crop.values)
+        return crop.copy(data=values), names
+    array = np.asarray(crop, dtype=object)
+    found = [":".join(split_name(str(name))) for name in array.ravel()]
+    full = np.array(found, dtype=object).reshape(array.shape)
+    return full, tuple(dict.fromkeys(found))
 
 
 def load_variety(name: str) -> dict[str, ParameterValue]:

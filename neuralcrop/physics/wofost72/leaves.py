@@ -150,7 +150,7 @@ def count_rows(
     """
     low, high = torch.zeros_like(rows), rows
     for _ in range(bits):
-        middle = (low + high) // 2
+        middle = (low + high) >> 1  # as a quotient it would divide integers, which is slow
         # A closed interval stays closed: its middle is then no row of it.
         yes = counts(fetch(middle)) & (low < high)
         low = torch.where(yes, middle + 1, low)

@@ -232,10 +232,10 @@ def water_fluxes(
 def root_zone_transfer(
     soil: Soil, state: Water, fluxes: WaterFluxes, rd: Tensor, rd_next: Tensor
 ) -> Tensor:
-    """Water of the lower zone that the growing root zone reaches, WDR (cm d-1).
+    """Water that passes to the root zone as its depth changes, WDR (cm d-1).
 
-    WLOW (RD' - RD) / (depth - RD) of the water after the fluxes of the day, if the depth changes
-    by more than 0.001 cm.
+    WLOW (RD' - RD) / (depth - RD) of the water after the fluxes of the day, if the depth grows by
+    more than 0.001 cm; a zone that shrinks leaves its share W (RD' - RD) / RD below (negative).
 
     Parameters
     ----------
@@ -245,8 +245,10 @@ def root_zone_transfer(
         Depth of the root zone at the start of the day and of the next (cm).
     """
     wlow = state.wlow + fluxes.perc - fluxes.loss
+    w = state.w + fluxes.rin - fluxes.tra - fluxes.evs - fluxes.perc
     grown = rd_next - rd
-    return wlow * torch.where(grown > 0.001, safe_div(grown, soil.depth - rd), 0.0)
+    reached = wlow * torch.where(grown > 0.001, safe_div(grown, soil.depth - rd), 0.0)
+    return torch.where(grown < -0.001, w * safe_div(grown, rd), reached)
 
 
 def next_water(state: Water, fluxes: WaterFluxes, wdr: Tensor) -> Water:
