@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FIELDS, GRADIENT_FIELDS, REPEATS = 10_000, 1_000, 5
 """Fields of the batch and of the gradient, and timed repeats, where the configuration has none."""
 
-BLOCK, GRADIENT_BLOCK = 1_280, 512
+BLOCK, GRADIENT_BLOCK = 2_560, 512
 """Fields calculated at a time."""
 
 LANES = 16

@@ -56,7 +56,7 @@ def test_the_page_of_the_documentation_has_the_marks(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(("n", "largest", "threads"), [
-    (10_000, 1_280, 2), (1_000, 500, 2), (5, 1_280, 2), (1, 8, 4), (4_097, 4_096, 1)])
+    (10_000, 1_280, 2), (1_000, 512, 2), (5, 1_280, 2), (1, 8, 4), (4_097, 4_096, 1)])
 def test_blocks_cover_all_fields_evenly(n: int, largest: int, threads: int) -> None:
     parts = blocks(n, largest, threads)
     assert len({stop - start for start, stop in parts}) == 1
