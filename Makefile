@@ -33,10 +33,10 @@ demo: $(BASE)  ## make the demo data, train, evaluate and project on them
 	@echo "Results are in $(DEMO): train, metrics.json, project (NetCDF files and maps)."
 
 test: $(READY)  ## run all tests
-	$(BIN)/python -m pytest --numprocesses $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 test-fast: $(READY)  ## run the tests that take no more than a few seconds each
-	$(BIN)/python -m pytest --numprocesses $(JOBS) -m "not slow and not network" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal -m "not slow and not network" $(ARGS)
 
 lint: $(READY)  ## check the style of the code
 	$(BIN)/ruff check .
