@@ -25,7 +25,9 @@ from neuralcrop.compat.pcse_engine import (
 from neuralcrop.core.forcing import DailyForcing
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.crops.wofost72 import definitions, load_variety
-from neuralcrop.models.wofost72 import FORCING, SITE_SPECS, Production, Wofost72
+from neuralcrop.models.wofost72 import FORCING, Wofost72
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_site import SITE_SPECS
 from neuralcrop.physics.reference_evapotranspiration import reference_evapotranspiration
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.integrate import Stepper

@@ -16,7 +16,7 @@ from neuralcrop.compat.pcse_engine import (
     site_of,
 )
 from neuralcrop.crops.wofost72 import load_variety
-from neuralcrop.models.wofost72 import Production
+from neuralcrop.models.wofost72_field import Production
 from neuralcrop.simulation.integrate import RunState, Stepper
 
 FIRST = dt.date(2001, 4, 1)

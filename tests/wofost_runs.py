@@ -20,7 +20,8 @@ from neuralcrop.compat.pcse_engine import (
 )
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.crops.wofost72 import load_variety
-from neuralcrop.models.wofost72 import Production, Wofost72
+from neuralcrop.models.wofost72 import Wofost72
+from neuralcrop.models.wofost72_field import Production
 from neuralcrop.simulation.integrate import RunState, Stepper
 
 SOWING = dt.date(2001, 3, 20)

@@ -17,7 +17,8 @@ from torch import Tensor
 from neuralcrop.compat import bench_others as others
 from neuralcrop.compat.bench_season import CROP, SEASON_DAYS, SOWING, World, make_world
 from neuralcrop.compat.bench_table import table, write_section
-from neuralcrop.models.wofost72 import STATE, Production
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_state import STATE
 from neuralcrop.simulation import bench
 from neuralcrop.simulation.integrate import Stepper
 from neuralcrop.simulation.parallel import each

@@ -13,7 +13,9 @@ from torch import Tensor
 from neuralcrop.compat.pcse_engine import Field, build, orders_of, parameters_of, site_of
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.crops import wofost72 as catalogue
-from neuralcrop.models.wofost72 import FORCING, SITE_VALUES, Production, Wofost72
+from neuralcrop.models.wofost72 import FORCING, Wofost72
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_site import SITE_VALUES
 from neuralcrop.physics.reference_evapotranspiration import reference_evapotranspiration
 from neuralcrop.physics.wofost72.astro import astronomy
 

@@ -12,7 +12,7 @@ from neuralcrop.compat.pcse_inputs import PRODUCTIONS, parse_parameters
 from neuralcrop.compat.pcse_table import daily_table
 from neuralcrop.compat.pcse_weather import parse_weather
 from neuralcrop.data.errors import nearest
-from neuralcrop.models.wofost72 import Production
+from neuralcrop.models.wofost72_field import Production
 
 __all__ = ["daily_table", "simulate"]
 

@@ -17,7 +17,9 @@ from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.parameters import ParameterTable, ParameterValue
 from neuralcrop.core.variables import N_SOIL_LAYERS
 from neuralcrop.crops import wofost72 as catalogue
-from neuralcrop.models.wofost72 import FORCING, SITE_SPECS, SITE_VALUES, Production, Wofost72
+from neuralcrop.models.wofost72 import FORCING, Wofost72
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES
 from neuralcrop.simulation.integrate import Stepper
 
 SEGMENT = 30

@@ -18,6 +18,9 @@ from neuralcrop.data.places import Places
 from neuralcrop.data.standardise import REQUIRED
 from neuralcrop.data.timeaxis import Days, date_text
 
+Dataset = xr.Dataset
+"""What users give and get; simulation names the type without importing the library."""
+
 _MASK_DAYS = 31
 """Days read to find the land of a dataset that is too large to read at once."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -26,7 +27,7 @@ class Processes(nn.Module):
         return {n: m for n, m in self.named_children() if isinstance(m, Process)}
 
 
-class CropModel(nn.Module):
+class CropModel(nn.Module, ABC):
     r"""A differentiable crop model: parameters, processes and closures.
 
     The state of every cell obeys :math:`dx/dt = S\,v(x, u, \theta)`: processes give fluxes v, the
@@ -172,10 +173,11 @@ class CropModel(nn.Module):
         """Parameters with the site's own values in place of the table's; by default all stay."""
         return p
 
+    @abstractmethod
     def place(self, p: Mapping[str, Tensor], site: Site) -> Any:
         """Precompute what a run needs of a site, once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(
         self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
     ) -> dict[str, Tensor]:
@@ -192,42 +194,42 @@ class CropModel(nn.Module):
         wetness : float
             Soil water: 0 at wilting point, 1 at field capacity.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def ripe(self, x: Tensor, p: Tensor) -> Tensor:
         """Whether the crop of a cell is ripe, if it has one, ``[cell]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def standing_yield(self, x: Tensor, p: Tensor) -> Tensor:
         """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def diagnostics(self, x: Tensor, p: Tensor, place: Any) -> dict[str, Tensor]:
         """Daily variables that are neither state nor flux: ``lai``, ``root_zone_wetness``."""
-        raise NotImplementedError
 
     # --- what events do to the state; ``s`` is the state by name and is changed in place
 
+    @abstractmethod
     def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
         """Entries of the record of a season that only the set knows.
 
         ``yield`` and ``biom`` (t ha-1 dry matter), ``gpp`` (g m-2 carbon), ``evap`` (mm),
         ``carbon_residual`` (relative).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
         """Take the crop off the cells where ``harvest``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
         """Put seed into the cells where ``sow``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
         """Water that the cell holds, mm, ``[cell]``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def irrigate(
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Any, active: Tensor,
         wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
@@ -247,10 +249,10 @@ class CropModel(nn.Module):
         amount : Tensor
             Dated irrigation, mm.
         """
-        raise NotImplementedError
 
     # --- the day
 
+    @abstractmethod
     def rates(
         self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Any, h: float,
         *past: Tensor,
@@ -279,13 +281,12 @@ class CropModel(nn.Module):
         tuple of Tensor
             ``dx/dt``, ``[state row, cell]``, and fluxes, ``[flux row, cell]``.
         """
-        raise NotImplementedError
 
     def fallow_rates(
         self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Any, h: float
     ) -> tuple[Tensor, Tensor]:
         """`rates` where no cell has a crop, of the rows of `fallow_state` alone."""
-        raise NotImplementedError
+        raise NotImplementedError  # called only where `fallow_state` has rows
 
     # --- sets whose day depends on former days
 
@@ -305,7 +306,7 @@ class CropModel(nn.Module):
         row : Tensor
             Row of this morning, scalar integer.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # called only where `history_rows` names some
 
     def age(self, history: Tensor, x: Tensor, weather: Tensor, p: Tensor) -> None:
         """Change the column of sums at the end of a day, in place; by default nothing."""

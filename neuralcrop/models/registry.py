@@ -23,7 +23,9 @@ from neuralcrop.core.parameters import (
 from neuralcrop.crops import crop_names, load_catalogue, wofost72
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
-from neuralcrop.models.wofost72 import SITE_SPECS, SITE_VALUES, Production, Wofost72
+from neuralcrop.models.wofost72 import Wofost72
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES
 
 FORMAT = 1
 """Version of the files of a saved model."""

@@ -7,23 +7,21 @@ in kg ha-1; water in mm, which the kernels read in cm.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS, DailyForcing, Site
-from neuralcrop.core.parameters import ParameterSpec, ParameterTable, ParameterValue
-from neuralcrop.models.crop_model import CropModel, Processes
+from neuralcrop.core.forcing import Site
+from neuralcrop.core.parameters import ParameterSpec, ParameterTable
+from neuralcrop.models.crop_model import Processes
+from neuralcrop.models.wofost72_field import CM, MM, Production, WofostField, soil_of
 from neuralcrop.models.wofost72_state import (
-    CROP_STOCKS,
     FALLOW,
     FLUXES,
     HISTORY,
-    RESERVOIRS,
-    SOWN,
     STATE,
     STOICHIOMETRY,
     WATER_CLOCKS,
@@ -52,61 +50,10 @@ from neuralcrop.processes.wofost72 import (
     table,
 )
 
-Production = Literal["potential", "water_limited"]
-
-CM, MM = 0.1, 10.0
-"""mm to cm, and cm to mm."""
-
 JOULES = 86400.0
 """W m-2 over a day to J m-2 d-1."""
 
-TONNES = 1e-3
-"""kg ha-1 to t ha-1."""
-
-CARBON = 0.04
-"""kg ha-1 of CH2O to g m-2 of carbon."""
-
 FORCING = ("tasmin", "tasmax", "tas", "rsds", "pr", "vap", "e0", "es0", "et0", "co2")
-
-SITE_SPECS = (
-    ParameterSpec("SMW", "1", "soil moisture at wilting point, by volume"),
-    ParameterSpec("SMFCF", "1", "soil moisture at field capacity, by volume"),
-    ParameterSpec("SM0", "1", "soil moisture at saturation, by volume"),
-    ParameterSpec("CRAIRC", "1", "air content of the soil that roots need, by volume"),
-    ParameterSpec("RDMSOL", "cm", "depth to which roots can grow in the soil"),
-    ParameterSpec("SOPE", "cm d-1", "maximum percolation out of the root zone"),
-    ParameterSpec("KSUB", "cm d-1", "maximum percolation into the subsoil"),
-    ParameterSpec("SMLIM", "1", "largest initial moisture of the root zone, by volume"),
-    ParameterSpec("WAV", "cm", "initial water above wilting point"),
-    ParameterSpec("SSI", "cm", "initial surface storage"),
-    ParameterSpec("SSMAX", "cm", "largest surface storage"),
-    ParameterSpec("NOTINF", "1", "share of rain that does not infiltrate"),
-    ParameterSpec("IFUNRN", "1", "1 where that share depends on the rain of the day"),
-    ParameterSpec("starts_emerged", "1", "1 where the crop starts with its emergence"),
-    ParameterSpec("restarts_water", "1", "1 where soil water is set to its start at sowing"),
-    ParameterSpec("maximum_season", "d", "latest harvest after sowing"),
-)
-"""Parameters of soil, site and calendar; part of the table so that they have gradients."""
-
-_LOAM = "medium soil EC3 of the European Soil Database; Supit et al. (1994)"
-_WORLD = "neuralcrop"
-
-SITE_VALUES = {
-    name: ParameterValue((value,), (lower,), (upper,), units, source)
-    for name, value, lower, upper, units, source in (
-        ("SMW", 0.104, 0.01, 0.4, "1", _LOAM), ("SMFCF", 0.3, 0.05, 0.6, "1", _LOAM),
-        ("SM0", 0.41, 0.2, 0.9, "1", _LOAM), ("CRAIRC", 0.06, 0.0, 0.2, "1", _LOAM),
-        ("RDMSOL", 120.0, 10.0, 300.0, "cm", _LOAM), ("SOPE", 10.0, 0.1, 100.0, "cm d-1", _LOAM),
-        ("KSUB", 10.0, 0.1, 100.0, "cm d-1", _LOAM), ("SMLIM", 0.3, 0.0, 1.0, "1", _LOAM),
-        ("WAV", 10.0, 0.0, 100.0, "cm", _WORLD), ("SSI", 0.0, 0.0, 10.0, "cm", _WORLD),
-        ("SSMAX", 0.0, 0.0, 20.0, "cm", _WORLD), ("NOTINF", 0.0, 0.0, 1.0, "1", _WORLD),
-        ("IFUNRN", 0.0, 0.0, 1.0, "1", _WORLD), ("starts_emerged", 0.0, 0.0, 1.0, "1", _WORLD),
-        ("restarts_water", 0.0, 0.0, 1.0, "1", _WORLD),
-        ("maximum_season", 365.0, 30.0, 400.0, "d", _WORLD),
-    )
-}
-"""Values where nothing else is given."""
-
 
 class Place(NamedTuple):
     """What stays the same over a run, ``[cell]``."""
@@ -137,7 +84,7 @@ class _Water(NamedTuple):
     clocks: dict[str, Tensor]
 
 
-class Wofost72(CropModel):
+class Wofost72(WofostField):
     """WOFOST 7.2.
 
     Parameters
@@ -157,16 +104,12 @@ class Wofost72(CropModel):
         See `CropModel`.
     """
 
-    set_name = "wofost72"
-    state = STATE
-    reservoirs = RESERVOIRS
     fluxes = FLUXES
     stoichiometry = STOICHIOMETRY
     forcing_names = FORCING
     history_rows = ("leaf_grown_weight", *HISTORY)
     daily_euler = True
     n_wanted = 4
-    parts: WofostProcesses
 
     def __init__(
         self, table: ParameterTable, production: Production = "water_limited",
@@ -179,11 +122,6 @@ class Wofost72(CropModel):
             raise ValueError(
                 f"production is {production!r}, expected potential or water_limited")
         self.production, self.smooth, self.summed_ages = production, smooth, summed_ages
-
-    @property
-    def limited(self) -> bool:
-        """Whether water limits production."""
-        return self.production == "water_limited"
 
     @property
     def variant(self) -> str:
@@ -204,145 +142,9 @@ class Wofost72(CropModel):
                 "of the equation; use summed_ages=False")
         super().place_closure(slot, occupant)
 
-    def settle(self, p: Tensor, site: Site) -> Tensor:
-        """Parameters with the soil of a site in place of the table's."""
-        start = self.table.layout.start
-        depth = torch.tensor(SOIL_LAYER_THICKNESS, dtype=p.dtype, device=p.device)
-        share = (depth / depth.sum()).unsqueeze(-1)
-        drains = (site.saturated_conductivity * 2.4).clamp(0.1, 100.0)
-        soil = {
-            "SMW": (share * site.wilting_point).sum(0),
-            "SMFCF": (share * site.field_capacity).sum(0),
-            "SM0": (share * site.saturation).sum(0), "RDMSOL": 100.0 * site.soil_depth,
-            "SOPE": drains[0], "KSUB": drains[-1],
-            "SMLIM": (share * site.field_capacity).sum(0),
-        }
-        p = p.clone()
-        for name, value in soil.items():
-            p[start[name]] = value.to(p.dtype)
-        return p
-
     def place(self, p: Mapping[str, Tensor], site: Site) -> Place:
         """Precompute what a run needs of a site, once."""
         return Place(site.latitude)
-
-    # --- events
-
-    def start(
-        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
-    ) -> dict[str, Tensor]:
-        """Cells without a crop and with the initial water of the parameters; see `CropModel`."""
-        n, dtype, device = forcing.n_cells, p.dtype, p.device
-        zero = torch.zeros(n, dtype=dtype, device=device)
-        s = {name: zero if size == 1 else zero.expand(size, n)
-             for name, size in STATE.sizes.items()}
-        s["development_stage"] = zero + FALLOW
-        s |= self._soil_at_start(self.table.layout.view(p))
-        return s
-
-    def _soil_at_start(self, p: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        zone = torch.full_like(p["SMW"], water.BARE_DEPTH)
-        stores = water.initial_water(_soil(p), p["WAV"], p["SMLIM"], p["SSI"], zone)
-        return {
-            "root_zone_water": MM * stores.w, "lower_zone_water": MM * stores.wlow,
-            "ponded_water": MM * stores.ss, "dry_days": stores.dslr,
-            "former_infiltration": MM * stores.rin, "root_zone_depth": 0.01 * zone,
-            "root_depth": 0.01 * zone, "waterlogged_days": torch.zeros_like(zone),
-        }
-
-    def ripe(self, x: Tensor, p: Tensor) -> Tensor:
-        """Whether the crop of a cell is ripe, ``[cell]``."""
-        return STATE.get(x, "development_stage") >= self.table.layout.get(p, "DVSEND")
-
-    def standing_yield(self, x: Tensor, p: Tensor) -> Tensor:
-        """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
-        return TONNES * STATE.get(x, "storage_weight")
-
-    def diagnostics(self, x: Tensor, p: Tensor, place: Place) -> dict[str, Tensor]:
-        """Leaf area index of this morning and relative root-zone water."""
-        s, named = STATE.view(x), self.table.layout.view(p)
-        moisture = self._moisture(s, named)
-        wetness = (moisture - named["SMW"]) / (named["SMFCF"] - named["SMW"])
-        return {"lai": s["green_leaf_area"], "root_zone_wetness": wetness.clamp(0.0, 1.0)}
-
-    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
-        """Entries of the record of a season; see `CropModel.record`."""
-        shoot = (s["leaf_grown_weight"] + s["stem_weight"] + s["dead_stem_weight"]
-                 + s["storage_weight"])
-        fixed = -(s["seed_weight"] + s["assimilated_weight"])
-        return {
-            "yield": TONNES * s["storage_weight"],
-            "biom": TONNES * shoot,
-            "gpp": -CARBON * s["assimilated_weight"],
-            "evap": s["evaporated_water"],
-            "carbon_residual": self.ledger.total(x, "weight") / fixed.clamp_min(1e-6),
-        }
-
-    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
-        """Storage organs leave the field; the root zone shrinks to that of bare soil."""
-        gone = harvest.to(s["stem_weight"].dtype)
-        left = sum((s[name] for name in CROP_STOCKS), torch.zeros_like(gone)) - s["storage_weight"]
-        s["harvested_weight"] = s["harvested_weight"] + gone * s["storage_weight"]
-        s["litter_weight"] = s["litter_weight"] + gone * left
-        for name in CROP_STOCKS:
-            s[name] = s[name] * (1.0 - gone)
-        s["development_stage"] = torch.where(harvest, FALLOW, s["development_stage"])
-        bare = 0.01 * water.BARE_DEPTH
-        deeper = s["root_zone_water"] * (1.0 - bare / s["root_zone_depth"].clamp(min=bare))
-        moved = gone * deeper
-        s["root_zone_water"] = s["root_zone_water"] - moved
-        s["lower_zone_water"] = s["lower_zone_water"] + moved
-        s["root_zone_depth"] = torch.where(harvest, bare, s["root_zone_depth"])
-
-    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
-        """Seed or plants; soil water starts anew where the parameters say so."""
-        stage = torch.where(p["starts_emerged"] > 0.5, p["DVSI"], SOWN)
-        organs = self.parts.allocation.seedling(p, stage)
-        area = organs.leaves * table(p, "SLATB", stage)
-        before = self.stored_water(s)
-        anew = sow & (p["restarts_water"] > 0.5)
-        for name, value in self._soil_at_start(p).items():
-            s[name] = torch.where(anew, value, s[name])
-        # cells without sowing must not be touched, by rounding neither
-        s["initial_water"] = s["initial_water"] + torch.where(
-            anew, before - self.stored_water(s), 0.0)
-        new = {
-            "leaf_grown_weight": organs.leaves, "stem_weight": organs.stems,
-            "root_weight": organs.roots, "storage_weight": organs.storage,
-            "seed_weight": -sum(organs[1:], organs[0]), "leaf_area_grown": area,
-            "exponential_leaf_area": area, "development_stage": stage,
-            "root_depth": 0.01 * p["RDI"],
-        }
-        new |= {name: torch.zeros_like(stage) for name in (
-            "leaf_shed_weight", "dead_leaf_weight", "dead_stem_weight", "dead_root_weight",
-            "leaf_age", "vernalisation_days", "vegetative_days", "reproductive_days",
-            "emerged_days", "crop_days", "peak_leaf_area")}
-        for name, value in new.items():
-            s[name] = torch.where(sow, value, s[name])
-
-    def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
-        """Water of both zones and the surface, mm, ``[cell]``."""
-        return (s["root_zone_water"] + s["lower_zone_water"] + s["ponded_water"]
-                + s["applied_water"])
-
-    def irrigate(
-        self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Place, active: Tensor,
-        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
-    ) -> None:
-        """Fill the root zone to the target; amounts enter with the rain of the day.
-
-        Where water does not limit, nothing is asked for.
-        """
-        if not self.limited:
-            return
-        moisture = p["SMW"] + target * (p["SMFCF"] - p["SMW"])
-        wanted = 1000.0 * moisture * s["root_zone_depth"] - s["root_zone_water"]
-        asked = active & (threshold > 0.0) & (wetness < threshold) & (
-            s["development_stage"] < p["DVSEND"])
-        refill = torch.where(asked, wanted.clamp(min=0.0), 0.0)
-        s["root_zone_water"] = s["root_zone_water"] + refill
-        s["applied_water"] = s["applied_water"] + amount
-        s["irrigated_water"] = s["irrigated_water"] - refill - amount
 
     # --- leaves of former days
 
@@ -519,11 +321,6 @@ class Wofost72(CropModel):
             limit, former[0, 2], former[1, 2], level, former[1, 0])
         return torch.where(wanted[4] > 0, partial, level)
 
-    def _moisture(self, s: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
-        if not self.limited:
-            return p["SMFCF"]
-        return CM * s["root_zone_water"] / (100.0 * s["root_zone_depth"])
-
     def _soil_water(
         self, s: dict[str, Tensor], w: dict[str, Tensor], p: dict[str, Tensor],
         demand: WaterDemand, reached: Tensor,
@@ -537,7 +334,7 @@ class Wofost72(CropModel):
                 dict.fromkeys(WATER_FLUXES, zero)
                 | {"root_zone_transpiration": used, "unlimited_supply": used},
                 dict.fromkeys(WATER_CLOCKS, zero))
-        soil = _soil(p)
+        soil = soil_of(p)
         state = water.Water(
             CM * s["root_zone_water"], CM * s["lower_zone_water"], CM * s["ponded_water"],
             s["dry_days"], CM * s["former_infiltration"])
@@ -578,9 +375,3 @@ class Wofost72(CropModel):
         vpd = (saturation_vapour_pressure(w["tas"]) - w["vap"]).clamp(min=0.0)
         wetness = (moisture - p["SMW"]) / (p["SMFCF"] - p["SMW"])
         return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
-
-
-def _soil(p: Mapping[str, Tensor]) -> water.Soil:
-    return water.Soil(
-        p["SMW"], p["SMFCF"], p["SM0"], water.soil_depth(p["RDMSOL"]), p["SOPE"], p["KSUB"],
-        p["SSMAX"])

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import math
-import threading
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-import torch._functorch.config as functorch_config
 import torchdiffeq
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.models.crop_model import CropModel
-from neuralcrop.simulation.events import (
-    SEASON,
-    SHORTEST_SEASON,
-    Orders,
-    Today,
-    jump,
-    start_season,
-)
+from neuralcrop.simulation.compiling import compile_function
+from neuralcrop.simulation.events import SEASON, Orders, Today, jump, start_season
 from neuralcrop.simulation.history import History, look_up
-
-RECOMPUTE = {
-    "aggressive_recomputation": True, "ban_recompute_used_far_apart": False,
-    "ban_recompute_long_fusible_chains": False, "ban_recompute_materialized_backward": False,
-}
-"""The backward day calculates what it needs of the forward day again from its inputs: less to
-store and to load, two thirds of the time (docs/benchmarks.md)."""
+from neuralcrop.simulation.schedule import Observer, Schedule, Span
 
 FIXED_METHODS = ("euler", "midpoint", "rk4")
 ADAPTIVE_METHODS = ("dopri5",)
@@ -188,20 +173,21 @@ class Stepper:
             model.age(history, x, weather, p)
             return after
 
-        self._rates, self._fallow = rates, fallow
-        self._tomorrow, self._fallow_tomorrow = tomorrow, fallow_tomorrow
-        self._tomorrow_fluxes, self._remembered = tomorrow_fluxes, remembered
-        self._events, self._wanted = self._jump, model.wanted_days
-        if compiled:
-            device = model.table.values.device
-            self._rates = compile_function(rates, device)
-            self._fallow = compile_function(fallow, device)
-            self._tomorrow_fluxes = compile_function(tomorrow_fluxes, device)
-            self._tomorrow = compile_function(tomorrow, device)
-            self._remembered = compile_function(remembered, device)
-            self._fallow_tomorrow = compile_function(fallow_tomorrow, device)
-            self._events = compile_function(_bind_jump(model), device)
-            self._wanted = compile_function(_bind_wanted(model), device)
+        def wanted(x: Tensor, p: Tensor, history: Tensor, row: Tensor) -> Tensor:
+            return model.wanted_days(x, p, history, row)
+
+        def events(
+            x: Tensor, season: Tensor, p: Tensor, place: Any, today: Today, orders: Orders
+        ) -> tuple[Tensor, Tensor]:
+            return jump(model, x, season, p, place, today, orders)
+
+        def ready(function: Callable[..., Any]) -> Callable[..., Any]:
+            return compile_function(function, model.table.values.device) if compiled else function
+
+        self._rates, self._fallow = ready(rates), ready(fallow)
+        self._tomorrow, self._fallow_tomorrow = ready(tomorrow), ready(fallow_tomorrow)
+        self._tomorrow_fluxes, self._remembered = ready(tomorrow_fluxes), ready(remembered)
+        self._events, self._wanted, self._eager_events = ready(events), ready(wanted), events
 
     def start(
         self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7,
@@ -234,7 +220,7 @@ class Stepper:
 
     def run(
         self, state: RunState, forcing: DailyForcing, site: Site, management: Management,
-        p: Tensor, observe: Callable[[int, Tensor, Tensor, Tensor], None] | None = None,
+        p: Tensor, observe: Observer | None = None,
         segment: int = 0, standing: bool = False, in_place: bool = False,
     ) -> RunState:
         """Run all days of ``forcing``.
@@ -248,8 +234,7 @@ class Stepper:
         p : Tensor
             Parameters, ``[parameter row, cell]``.
         observe : callable, optional
-            Called with the day index, the state at the start and at the end of the day, and the
-            day's fluxes.
+            Called after every day; see `Observer`.
         segment : int
             With gradients: recompute segments of this many days in the backward pass instead of
             keeping their activations; 0 keeps all, as do models with a history.
@@ -274,56 +259,61 @@ class Stepper:
             raise ValueError(
                 f"the state is at day {state.day} but the forcing starts at day "
                 f"{forcing.first_day}; give the forcing that follows the restart")
-        place = self.model.place(self.model.table.layout.view(p), site)
-        schedule = Schedule(self.model, forcing, management, p)
-        weather, sun = forcing.values.unbind(0), forcing.solar_day.unbind(0)
-        events = self._jump if standing and not schedule.always else self._events
-
-        few = p[self.model.table.layout.rows(self.model.fallow_parameters.names)]
-        rows = self.model.state.rows(self.model.fallow_state.names)
-        rests = bool(rows) and not standing and observe is None
-
+        model, schedule = self.model, Schedule(self.model, forcing, management, p)
         former = state.history if in_place or state.history is None else state.history.copy()
         if former is not None:
             segment = 0  # recomputed days would find the history of later ones
-        # without gradients a day and its look back are one call
-        whole = former is not None and observe is None and not torch.is_grad_enabled()
-        ring = _ring(former, forcing) if whole else ()
-
-        def days(x: Tensor, season: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor]:
-            bare: Tensor | None = None  # the rows that change while no cell has a crop
-            for k in range(start, stop):
-                fallow = rests and schedule.fallow(season)
-                if schedule.due(k, x, season, fallow or standing):
-                    x, bare = _wake(x, bare, rows), None
-                    x, season = events(x, season, p, place, *schedule.at(k))
-                    fallow = rests and schedule.fallow(season)
-                today = (weather[k], sun[k])
-                if fallow:
-                    bare = x[rows] if bare is None else bare
-                    bare = self._day(True, bare, *today, few, place)
-                    continue
-                if former is not None and whole:
-                    x = self._remembered(x, *today, p, place, former.values, ring[k])
-                    continue
-                morning, past = x, self._past(former, forcing.first_day + k, x, p)
-                if observe is None:
-                    x = self._day(False, x, *today, p, place, *past)
-                else:
-                    x, fluxes = self._observed(x, *today, p, place, *past)
-                    observe(forcing.first_day + k, morning, x, fluxes)
-                if former is not None:
-                    self.model.age(former.values, morning.detach(), weather[k], p.detach())
-            return _wake(x, bare, rows), season
-
+        span = Span(
+            forcing, p, model.place(model.table.layout.view(p), site), schedule,
+            self._eager_events if standing and not schedule.always else self._events,
+            p[model.table.layout.rows(model.fallow_parameters.names)],
+            model.state.rows(model.fallow_state.names), standing, former, observe)
         x, season, n = state.x, state.season, forcing.n_days
         if segment and torch.is_grad_enabled():
             for start in range(0, n, segment):
                 x, season = checkpoint(
-                    days, x, season, start, min(start + segment, n), use_reentrant=False)
+                    self._days, span, x, season, start, min(start + segment, n),
+                    use_reentrant=False)
         else:
-            x, season = days(x, season, 0, n)
+            x, season = self._days(span, x, season, 0, n)
         return RunState(x, season, forcing.first_day + n, former)
+
+    def _days(
+        self, span: Span, x: Tensor, season: Tensor, start: int, stop: int
+    ) -> tuple[Tensor, Tensor]:
+        """Days ``start`` to ``stop`` (exclusive) of a span: jumps in the morning, then the day."""
+        bare: Tensor | None = None  # the rows that change while no cell has a crop
+        for k in range(start, stop):
+            fallow = span.rests and span.schedule.fallow(season)
+            if span.schedule.due(k, x, season, fallow or span.standing):
+                x, bare = span.wake(x, bare), None
+                x, season = span.events(x, season, span.p, span.place, *span.schedule.at(k))
+                fallow = span.rests and span.schedule.fallow(season)
+            today = (span.weather[k], span.sun[k])
+            if fallow:
+                bare = x[span.rows] if bare is None else bare
+                bare = self._day(True, bare, *today, span.few, span.place)
+            else:
+                x = self._crop_day(span, k, x, today)
+        return span.wake(x, bare), season
+
+    def _crop_day(
+        self, span: Span, k: int, x: Tensor, today: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """State at the end of day ``k``, with what it looks back to and who observes it."""
+        former, p, place = span.former, span.p, span.place
+        if former is not None and span.ring:
+            return self._remembered(x, *today, p, place, former.values, span.ring[k])
+        day = span.forcing.first_day + k
+        morning, past = x, self._past(former, day, x, p)
+        if span.observe is None:
+            x = self._day(False, x, *today, p, place, *past)
+        else:
+            x, fluxes = self._observed(x, *today, p, place, *past)
+            span.observe(day, morning, x, fluxes)
+        if former is not None:
+            self.model.age(former.values, morning.detach(), today[0], p.detach())
+        return x
 
     def _past(
         self, former: History | None, day: int, x: Tensor, p: Tensor
@@ -380,144 +370,6 @@ class Stepper:
                 options=options)
         return out[-1]
 
-    def _jump(
-        self, x: Tensor, season: Tensor, p: Tensor, place: Any, today: Today, orders: Orders
-    ) -> tuple[Tensor, Tensor]:
-        return _bind_jump(self.model)(x, season, p, place, today, orders)
-
-
-class Schedule:
-    """Calendar and orders of the days of a span, and whether anything can happen on a day.
-
-    On a CPU a day without sowing, harvest or irrigation in any cell skips the jump, and a day
-    without a crop in any cell the processes of crops; its result would be the same. On other
-    devices the check would wait for the device, so all of it runs.
-    """
-
-    def __init__(
-        self, model: CropModel, forcing: DailyForcing, management: Management, p: Tensor
-    ) -> None:
-        values = forcing.values
-        self.model, self.p = model, p.detach()
-        self.first_day = forcing.first_day
-        self.maximum_season = model.table.layout.get(self.p, "maximum_season")
-        self.management = management
-        self.years = forcing.year.tolist()
-        self.day_of_year = forcing.day_of_year
-        self.year = forcing.year.to(values.dtype)
-        self.day = torch.arange(
-            forcing.first_day, forcing.first_day + forcing.n_days, dtype=values.dtype,
-            device=values.device)
-        self.none = torch.zeros_like(values[0, 0])
-        self.dates = management.irrigation_dates or {}
-        self.on_cpu = values.device.type == "cpu"
-        self.always = not self.on_cpu or bool((management.irrigation_threshold > 0).any())
-        self.fixed_days = {int(d) for d in management.harvest_day.unique().tolist() if d > 0}
-        self.sowing_days = [
-            {int(d) for d in row.unique().tolist() if d > 0} for row in management.sowing_day]
-        self.calendar_days = [int(d) for d in forcing.day_of_year.tolist()]
-        self._seen: Tensor | None = None
-        self._none_active = False
-        self._soonest = self._latest = math.inf
-
-    def fallow(self, season: Tensor) -> bool:
-        """Whether no cell has a crop, so far as can be known without waiting."""
-        if not self.on_cpu:
-            return False
-        self._look(season)
-        return self._none_active
-
-    def _look(self, season: Tensor) -> None:
-        """What only jumps change, once for every new bookkeeping: dates of the crops that stand."""
-        if season is self._seen:
-            return
-        known = SEASON.view(season.detach())
-        active, planted = known["active"] > 0.5, known["plant_day"]
-        never = torch.full_like(planted, math.inf)
-        self._ripens = active & (self.management.harvest_day == 0)
-        soonest = torch.where(self._ripens, planted + SHORTEST_SEASON, never)
-        latest = torch.where(active, planted + self.maximum_season, never)
-        self._none_active = not bool(active.any())
-        self._soonest, self._latest = float(soonest.min()), float(latest.min())
-        self._seen = season
-
-    def due(self, k: int, x: Tensor, season: Tensor, planned: bool = False) -> bool:
-        """Whether any cell may have an event on day ``k``; with ``planned``, by date alone."""
-        if self.always or self.first_day + k in self.dates:
-            return True
-        doy = self.calendar_days[k]
-        row = self.management.sowing_row(self.years[k])
-        if doy in self.sowing_days[row] or doy in self.fixed_days or doy == 1:
-            return True
-        if planned:
-            return False
-        self._look(season)
-        day = self.first_day + k
-        if day >= self._latest:
-            return True
-        if day < self._soonest:
-            return False
-        return bool((self.model.ripe(x, self.p) & self._ripens).any())
-
-    def at(self, k: int) -> tuple[Today, Orders]:
-        """Calendar and orders of day ``k``."""
-        m = self.management
-        return (
-            Today(self.day[k], self.day_of_year[k], self.year[k]),
-            Orders(
-                m.sowing_day[m.sowing_row(self.years[k])], m.harvest_day, m.irrigation_threshold,
-                m.irrigation_target, self.dates.get(self.first_day + k, self.none)),
-        )
-
-
-def compile_function(
-    function: Callable[..., Any], device: torch.device | None = None
-) -> Callable[..., Any]:
-    """Compile with fixed shapes, checking only tensors on each call.
-
-    Everything else that the function closes over must stay as it is. The function gets a code
-    object of its own because compiled code is found by code object: without it, two models would
-    share one. On a CPU, calls release the interpreter lock, so that blocks run side by side; the
-    first call of every kind waits for others, so that each is compiled once.
-    """
-    own = types.FunctionType(
-        function.__code__.replace(), function.__globals__, function.__name__,
-        function.__defaults__, function.__closure__)
-    on_cpu = device is None or device.type == "cpu"
-    run = torch.compile(own, fullgraph=True, dynamic=False, options={
-        "guard_filter_fn": torch.compiler.keep_tensor_guards_unsafe,
-        "assert_indirect_indexing": False,  # rows of former days are inside by construction
-        "cpp_wrapper": on_cpu})
-    known: set[tuple[Any, ...]] = set()
-    lock = threading.Lock()
-
-    def call(x: Tensor, *args: Any) -> Any:
-        kind = (x.shape, x.dtype, torch.is_grad_enabled(), x.requires_grad, *(
-            a.requires_grad for a in args if isinstance(a, Tensor)))
-        if kind in known:
-            return run(x, *args)
-        with lock, functorch_config.patch(RECOMPUTE):
-            result = run(x, *args)
-            known.add(kind)
-        return result
-
-    return call
-
-
-def _ring(former: History | None, forcing: DailyForcing) -> tuple[Tensor, ...]:
-    """Row of the history for every day, scalar tensors."""
-    n = 1 if former is None else former.values.shape[0]
-    day = torch.arange(
-        forcing.first_day, forcing.first_day + forcing.n_days, device=forcing.values.device)
-    return (day % n).unbind(0)
-
-
-def _wake(x: Tensor, bare: Tensor | None, rows: list[int]) -> Tensor:
-    """State with the rows that fallow has changed."""
-    if bare is None:
-        return x
-    return x.index_copy(0, torch.tensor(rows, device=x.device), bare)
-
 
 def _tensors(place: Any) -> list[Tensor]:
     """Tensors of a place that may carry a gradient."""
@@ -528,19 +380,3 @@ def _tensors(place: Any) -> list[Tensor]:
 def default_segment(n_days: int) -> int:
     """Days between checkpoints that balance memory and recomputation: about sqrt(days)."""
     return max(1, math.isqrt(n_days))
-
-
-def _bind_jump(model: CropModel) -> Callable[..., tuple[Tensor, Tensor]]:
-    def events(
-        x: Tensor, season: Tensor, p: Tensor, place: Any, today: Today, orders: Orders
-    ) -> tuple[Tensor, Tensor]:
-        return jump(model, x, season, p, place, today, orders)
-
-    return events
-
-
-def _bind_wanted(model: CropModel) -> Callable[..., Tensor]:
-    def wanted(x: Tensor, p: Tensor, history: Tensor, row: Tensor) -> Tensor:
-        return model.wanted_days(x, p, history, row)
-
-    return wanted

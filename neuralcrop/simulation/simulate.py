@@ -23,11 +23,9 @@ from neuralcrop.simulation.events import RECORD
 from neuralcrop.simulation.integrate import Solver, Stepper
 from neuralcrop.simulation.restart import load_restart, save_restart
 
-if TYPE_CHECKING:  # names of types only: at run time xarray stays in the doors, data and output
-    import xarray as xr
-
+if TYPE_CHECKING:
     from neuralcrop.config import SimulateConfig
-    from neuralcrop.data.tensors import CellIndex
+    from neuralcrop.data.tensors import CellIndex, Dataset
 
 log = logging.getLogger("neuralcrop.simulation")
 
@@ -105,14 +103,14 @@ class Compute:
 
 
 def simulate(
-    forcing: xr.Dataset | str | Path | Sequence[str | Path], *, crop: Any = None,
+    forcing: Dataset | str | Path | Sequence[str | Path], *, crop: Any = None,
     model: str | Path | ModelSpec | CropModel = "physics", soil: Any = None,
     management: Any = None, co2: Any = None, frequency: Frequency = "season",
     variables: Sequence[str] | None = None,
     device: str | None = None, dtype: str | None = None, solver: Solver | None = None,
     compute: Compute | None = None, restart_from: str | Path | None = None,
     restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
-) -> xr.Dataset:
+) -> Dataset:
     """Simulate one field, points or a grid.
 
     Parameters
@@ -185,7 +183,7 @@ class PreparedRun:
     """
 
     model: CropModel
-    forcing: xr.Dataset
+    forcing: Dataset
     cells: CellIndex
     site: Site
     management: Management
@@ -305,7 +303,7 @@ def _explain_crop(crop: str, model: CropModel) -> None:
 
 
 def _covariates(
-    model: CropModel, prepared: xr.Dataset, cells: CellIndex, management: Management,
+    model: CropModel, prepared: Dataset, cells: CellIndex, management: Management,
     layers: Mapping[str, Any], site: Site,
 ) -> Tensor:
     from neuralcrop.data.climate import monthly_climate
@@ -329,7 +327,7 @@ def _covariates(
 def _seasons(
     run: PreparedRun, variables: Sequence[str] | None, restart_from: str | Path | None,
     restart_to: str | Path | None, progress: Callable[[int], None] | None,
-) -> xr.Dataset:
+) -> Dataset:
     from neuralcrop.output.dataset import season_dataset
 
     unknown = [v for v in variables or () if v not in RECORD]
@@ -346,17 +344,17 @@ def _days(
     run: PreparedRun, frequency: str, variables: Sequence[str] | None,
     restart_from: str | Path | None, restart_to: str | Path | None,
     progress: Callable[[int], None] | None,
-) -> xr.Dataset:
+) -> Dataset:
     from neuralcrop.output.dataset import concat_time, monthly_mean
 
-    parts: list[xr.Dataset] = []
+    parts: list[Dataset] = []
     _each_chunk(run, variables, parts.append, restart_from, restart_to, progress)
     dataset = concat_time(parts)
     return monthly_mean(dataset) if frequency == "monthly" else dataset
 
 
 def _each_chunk(
-    run: PreparedRun, variables: Sequence[str] | None, take: Callable[[xr.Dataset], None],
+    run: PreparedRun, variables: Sequence[str] | None, take: Callable[[Dataset], None],
     restart_from: str | Path | None = None, restart_to: str | Path | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> None:

@@ -211,18 +211,3 @@ def test_module(name):
     assert len(cases) >= 10
     for _, run in cases:
         check(FAMILIES[f"{name}_family"](run), run.result)
-
-
-@pytest.mark.parametrize("production", ["potential", "waterlimited"])
-@pytest.mark.parametrize("case", ["11", "17", "43"])
-def test_season(production, case):
-    """Maize from emergence, winter wheat, potato to a harvest after maturity."""
-    run = reference.run(f"test_{production}production_wofost72_{case}")
-    check(reference.season(run.params, run.weather, run.agro, production), run.result)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("production", ["potential", "waterlimited"])
-def test_all_seasons(production):
-    for _, run in runs(f"{production}production"):
-        check(reference.season(run.params, run.weather, run.agro, production), run.result)

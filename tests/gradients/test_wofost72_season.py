@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neuralcrop.models.wofost72 import Production
+from neuralcrop.models.wofost72_field import Production
 from tests.wofost_runs import Season
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,9 @@ from neuralcrop.compat.bench_season import LATITUDE, weather
 from neuralcrop.compat.pcse_engine import Field, build, orders_of, parameters_of, site_of
 from neuralcrop.core.forcing import DailyForcing
 from neuralcrop.crops import wofost72 as catalogue
-from neuralcrop.models.wofost72 import FORCING, STATE, Production, Wofost72
+from neuralcrop.models.wofost72 import FORCING, Wofost72
+from neuralcrop.models.wofost72_field import Production
+from neuralcrop.models.wofost72_state import STATE
 from neuralcrop.simulation.integrate import Stepper
 
 CROPS = (

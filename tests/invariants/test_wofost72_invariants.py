@@ -7,7 +7,7 @@ import torch
 
 from neuralcrop.closures.mlp import ScaleClosure
 from neuralcrop.core.ledger import Ledger
-from neuralcrop.models.wofost72 import Production
+from neuralcrop.models.wofost72_field import Production
 from neuralcrop.models.wofost72_state import FLUXES, STATE, STOCKS, STOICHIOMETRY
 from neuralcrop.simulation.integrate import Solver, Stepper
 from tests.wofost_fields import FieldRun

@@ -11,7 +11,7 @@ from neuralcrop.core.forcing import DailyForcing, Management
 from neuralcrop.models.global_ import FALLOW_FLUXES, FALLOW_STATE, FLUXES, STATE
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
-from neuralcrop.simulation.integrate import Schedule
+from neuralcrop.simulation.schedule import Schedule
 from tests.model_runs import SmallRun
 
 N = 4
@@ -48,7 +48,7 @@ def changes(
     run: SmallRun, plan: Schedule, k: int, x: torch.Tensor, season: torch.Tensor
 ) -> bool:
     named = run.model.table.layout.view(run.p)
-    after, record = run.stepper._jump(
+    after, record = run.stepper._events(
         x, season, run.p, run.model.place(named, run.site), *plan.at(k))
     return not (torch.equal(after, x)
                 and torch.equal(record.nan_to_num(-9.0), season.nan_to_num(-9.0)))

@@ -11,7 +11,7 @@ import pytest
 from neuralcrop.core.variables import REGISTRY
 from neuralcrop.crops import crop_names
 from neuralcrop.crops.wofost72 import definitions
-from neuralcrop.models.wofost72 import SITE_SPECS
+from neuralcrop.models.wofost72_site import SITE_SPECS
 
 
 @pytest.fixture(scope="module")
