@@ -35,18 +35,24 @@ def parameters(crop: str, **more: Any) -> dict[str, Any]:
     return flat | SOIL | more
 
 
-def weather(wet: float = 1.0) -> pd.DataFrame:
+def weather(wet: float = 1.0, before: int = 0, years: int = 1) -> pd.DataFrame:
+    """A season from `FIRST` on, ``years`` times; ``before`` days of its first day lead to it."""
     columns = {k: v[:, 0] for k, v in made_up_weather(DAYS, wet=wet).items()}
-    table = pd.DataFrame(columns, index=pd.date_range(str(FIRST), periods=DAYS))
+    season = pd.DataFrame(columns)
+    table = pd.concat([season.iloc[[0] * before], *[season] * years])
+    table.index = pd.date_range(
+        pd.Timestamp(str(FIRST)) - pd.Timedelta(days=before), periods=len(table))
     return table.assign(WIND=2.0, LAT=52.0, ELEV=10.0)
 
 
-def calendar(events: Any = None) -> list[dict[str, Any]]:
-    return [{str(FIRST): {
+def calendar(
+    events: Any = None, campaign: str = str(FIRST), longest: int = 140
+) -> list[dict[str, Any]]:
+    return [{campaign: {
         "CropCalendar": {
             "crop_name": "barley", "variety_name": "any", "crop_start_date": str(FIRST),
             "crop_start_type": "emergence", "crop_end_date": None, "crop_end_type": "maturity",
-            "max_duration": 140},
+            "max_duration": longest},
         "TimedEvents": events, "StateEvents": None}}]
 
 
@@ -96,3 +102,42 @@ def test_carbon_dioxide_raises_growth_and_saves_water() -> None:
     assert 1.1 < ratio < 1.6
     early = runs[0].index[10]  # before leaf areas part
     assert runs[1].loc[early, "TRA"] < runs[0].loc[early, "TRA"]
+
+
+def test_a_campaign_of_the_year_before_only_prepares_the_soil() -> None:
+    early = pd.Timestamp(str(FIRST)) - pd.Timedelta(days=375)  # past the crop's day of that year
+    table = pcse.simulate(
+        parameters("barley"), weather(before=375), calendar(campaign=str(early)[:10]),
+        production="water_limited")
+    alone = pcse.simulate(
+        parameters("barley"), weather(), calendar(), production="water_limited")
+    crop = table.loc[str(FIRST):]
+    assert table.index[0] == early
+    assert table.loc[:str(FIRST), "TAGP"].iloc[:-1].isna().all()
+    assert len(crop) == len(alone)
+    np.testing.assert_allclose(crop["DVS"], alone["DVS"], rtol=1e-12)
+    assert table["WWLOW"].iloc[0] != crop["WWLOW"].iloc[0]
+
+
+def test_a_crop_may_stand_for_more_than_a_year() -> None:
+    slow = parameters("barley", TSUM1=4500.0, TSUM2=4500.0)
+    table = pcse.simulate(slow, weather(years=3), calendar(longest=430))
+    assert len(table) == 431
+    assert table.attrs["crop_end_reason"] == "max_duration"
+    assert table["DVS"].is_monotonic_increasing
+    assert table["DVS"].iloc[-1] > table["DVS"].iloc[370]
+
+
+def test_a_given_mean_temperature_drives_development() -> None:
+    warm = weather()
+    warm["TEMP"] += 2.0
+    ripe = [pcse.simulate(parameters("barley"), w, calendar()).index[-1]
+            for w in (weather(), warm)]
+    assert ripe[1] < ripe[0]
+
+
+def test_the_compiled_day_gives_the_same_table() -> None:
+    plain, compiled = (pcse.simulate(
+        parameters("barley"), weather(), calendar(), production="water_limited", compile=compile)
+        for compile in (False, True))
+    pd.testing.assert_frame_equal(plain, compiled, rtol=1e-9, atol=1e-9)
