@@ -18,11 +18,14 @@ import torch
 from torch import Tensor
 
 from neuralcrop.core.state import Layout
-from neuralcrop.models.global_ import FALLOW_STATE, STATE, STOCKS
+from neuralcrop.models.global_ import layouts
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import Solver, Stepper
+
+ROWS = layouts()
+FALLOW_STATE, STATE, STOCKS = ROWS.fallow_state, ROWS.state, ROWS.stocks
 
 PAGE = Path(__file__).parent.parent / "docs" / "solver.md"
 BEGIN, END = "<!-- begin: scripts/solver_convergence.py -->", "<!-- end -->"

@@ -131,6 +131,16 @@ class Site(_CellFields):
         ``[layer, cell]`` mm h-1.
     soil_depth : Tensor
         ``[cell]`` depth to which roots can grow, m.
+    texture : Tensor or None
+        ``[4, cell]`` mass fractions of sand and clay, organic carbon (%) and pH of the topsoil, for
+        models with nutrients.
+    deposition : Tensor or None
+        ``[2, cell]`` deposition of nitrate and ammonium nitrogen, g m-2 d-1.
+    bund : Tensor or None
+        ``[cell]`` height of the bund that keeps water on the field, mm; none by default.
+    evaporation_factor : Tensor or None
+        ``[cell]`` factor on soil evaporation, below 1 where drip irrigation wets a part of the
+        soil.
     """
 
     latitude: Tensor
@@ -141,6 +151,10 @@ class Site(_CellFields):
     saturation: Tensor
     saturated_conductivity: Tensor
     soil_depth: Tensor
+    texture: Tensor | None = None
+    deposition: Tensor | None = None
+    bund: Tensor | None = None
+    evaporation_factor: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name in ("wilting_point", "field_capacity", "saturation", "saturated_conductivity"):

@@ -67,6 +67,9 @@ class Variable:
 N_SOIL_LAYERS = 5
 """Soil layers with water (lower bounds 0.2, 0.5, 1, 2, 3 m)."""
 
+N_HEAT_LAYERS = 6
+"""Soil layers with heat: those with water and one of 10 m below."""
+
 N_LEAF_CLASSES = 8
 """Leaf age classes of the ageing chain; coefficient of variation of life span 1/sqrt(8)."""
 
@@ -110,12 +113,21 @@ _STATE = [
        standard_name="surface_snow_amount"),
     _V("soil_water", "state", "kg m-2", "soil water by layer", 0, size=N_SOIL_LAYERS,
        standard_name="mass_content_of_water_in_soil_layer"),
+    _V("ponded_water", "state", "kg m-2", "water on the surface", 0),
     _V("leaf_nitrogen", "state", "g m-2", "leaf nitrogen", 0),
     _V("stem_nitrogen", "state", "g m-2", "stem nitrogen", 0),
     _V("root_nitrogen", "state", "g m-2", "root nitrogen", 0),
     _V("storage_nitrogen", "state", "g m-2", "storage organ nitrogen", 0),
+    _V("reserve_nitrogen", "state", "g m-2", "mobile nitrogen of the plant", 0),
     _V("nitrate", "state", "g m-2", "soil nitrate nitrogen by layer", 0, size=N_SOIL_LAYERS),
     _V("ammonium", "state", "g m-2", "soil ammonium nitrogen by layer", 0, size=N_SOIL_LAYERS),
+    *(_V(f"{litter}_litter_{element}", "state", "g m-2", f"{text} litter {element}", 0)
+      for element in ("carbon", "nitrogen")
+      for litter, text in (("surface", "surface"), ("incorporated", "incorporated"),
+                           ("root", "root"))),
+    *(_V(f"{pool}_{element}", "state", "g m-2", f"{pool} soil organic {element} by layer", 0,
+         size=N_SOIL_LAYERS)
+      for element in ("carbon", "nitrogen") for pool in ("fast", "slow")),
     # boundary reservoirs: what has left (positive) or entered (negative) since the last sowing
     _V("assimilated_carbon", "state", "g m-2", "reservoir: carbon taken from the air (negative)"),
     _V("respired_carbon", "state", "g m-2", "reservoir: carbon respired"),
@@ -130,9 +142,25 @@ _STATE = [
     _V("sublimated_water", "state", "kg m-2", "reservoir: snow sublimation"),
     _V("runoff_water", "state", "kg m-2", "reservoir: runoff"),
     _V("drained_water", "state", "kg m-2", "reservoir: drainage below the soil column"),
-    _V("fertilised_nitrogen", "state", "g m-2", "reservoir: nitrogen applied (negative)"),
-    _V("leached_nitrogen", "state", "g m-2", "reservoir: nitrogen leached"),
+    _V("conveyance_water", "state", "kg m-2", "reservoir: irrigation lost on its way"),
+    _V("soil_respired_carbon", "state", "g m-2", "reservoir: carbon respired by the soil"),
+    _V("manured_carbon", "state", "g m-2", "reservoir: carbon of manure (negative)"),
+    _V("removed_carbon", "state", "g m-2", "reservoir: carbon of residues taken off the field"),
+    _V("burnt_carbon", "state", "g m-2", "reservoir: carbon of residues burnt"),
+    _V("deposited_nitrogen", "state", "g m-2", "reservoir: nitrogen deposited (negative)"),
+    _V("fertilised_nitrogen", "state", "g m-2",
+       "reservoir: mineral nitrogen applied (negative)"),
+    _V("manured_nitrogen", "state", "g m-2", "reservoir: nitrogen of manure (negative)"),
+    _V("fixed_nitrogen", "state", "g m-2", "reservoir: nitrogen fixed (negative)"),
+    _V("seed_nitrogen", "state", "g m-2", "reservoir: nitrogen sown (negative)"),
+    _V("volatilised_nitrogen", "state", "g m-2", "reservoir: nitrogen lost as ammonia"),
+    _V("nitrous_oxide_nitrogen", "state", "g m-2", "reservoir: nitrogen lost as nitrous oxide"),
+    _V("dinitrogen_nitrogen", "state", "g m-2", "reservoir: nitrogen lost as dinitrogen"),
+    _V("leached_nitrogen", "state", "g m-2", "reservoir: nitrogen leached or run off"),
     _V("harvested_nitrogen", "state", "g m-2", "reservoir: nitrogen harvested"),
+    _V("removed_nitrogen", "state", "g m-2",
+       "reservoir: nitrogen of residues taken off the field"),
+    _V("burnt_nitrogen", "state", "g m-2", "reservoir: nitrogen of residues burnt"),
     # clocks
     _V("development_stage", "state", "1",
        "development stage: -0.1 sown, 0 emerged, 1 anthesis, 2 mature", -0.1, 2),
@@ -142,7 +170,10 @@ _STATE = [
     _V("grain_set", "state", "1", "fraction of grain set left by heat at anthesis", 0, 1),
     _V("root_depth", "state", "m", "rooting depth", 0, 5),
     _V("peak_leaf_area", "state", "1", "largest leaf area index since sowing", 0, 20),
+    _V("nitrogen_taken_up", "state", "g m-2", "nitrogen taken up and fixed since sowing", 0),
     _V("growth_temperature", "state", "degC", "running mean air temperature, 30 d", -90, 60),
+    _V("soil_temperature", "state", "degC", "soil temperature by layer", -90, 70,
+       "soil_temperature", size=N_HEAT_LAYERS),
 ]
 
 _WOFOST_STATE = [
@@ -161,7 +192,6 @@ _WOFOST_STATE = [
     _V("litter_weight", "state", "kg ha-1", "reservoir: dry matter left on the field"),
     _V("root_zone_water", "state", "kg m-2", "water in the root zone", 0),
     _V("lower_zone_water", "state", "kg m-2", "water between root zone and rootable depth", 0),
-    _V("ponded_water", "state", "kg m-2", "water on the surface", 0),
     _V("applied_water", "state", "kg m-2", "irrigation that enters with the rain of the day", 0),
     _V("initial_water", "state", "kg m-2", "reservoir: soil water set at sowing (negative)"),
     _V("leaf_area_grown", "state", "1", "leaf area index of all leaves grown", 0),
@@ -238,6 +268,60 @@ _FLUX = [
        standard_name="transpiration_flux", size=N_SOIL_LAYERS),
 ]
 
+_G = "g m-2 d-1"
+_LITTER = ("surface", "incorporated", "root")
+
+
+def _litter_flux(litter: str, verb: str, long_name: str, *, layered: bool) -> Variable:
+    return _V(f"{litter}_litter_{verb}", "flux", _G, f"{long_name} of {litter} litter", 0,
+              size=N_SOIL_LAYERS if layered else 1)
+
+
+_NUTRIENT_FLUX = [
+    _V("fixation_respiration", "flux", _G, "carbon respired for the fixation of nitrogen", 0),
+    *(_litter_flux(k, "respiration", "respired carbon", layered=False) for k in _LITTER),
+    *(_litter_flux(k, f"{n}{verb}", f"{element} passing to {pool} organic matter",
+                   layered=k == "root")
+      for n, element in (("", "carbon"), ("nitrogen_", "nitrogen"))
+      for verb, pool in (("humification", "fast"), ("stabilisation", "slow"))
+      for k in _LITTER),
+    *(_litter_flux(k, "mineralisation", "ammonium", layered=k == "root") for k in _LITTER),
+    _V("surface_litter_incorporation", "flux", _G, "surface litter carbon worked into the soil", 0),
+    _V("surface_litter_nitrogen_incorporation", "flux", _G,
+       "surface litter nitrogen worked into the soil", 0),
+    *(_V(f"{pool}_{verb}", "flux", _G, f"{text} of {pool} organic matter by layer", 0,
+         size=N_SOIL_LAYERS)
+      for verb, text in (("respiration", "respired carbon"), ("mineralisation", "ammonium"))
+      for pool in ("fast", "slow")),
+    *(_V(name, "flux", _G, text, 0, size=N_SOIL_LAYERS) for name, text in (
+        ("ammonium_immobilisation", "ammonium bound in organic matter"),
+        ("nitrate_immobilisation", "nitrate bound in organic matter"),
+        ("nitrification", "ammonium turned into nitrate"),
+        ("nitrification_nitrous_oxide", "nitrous oxide of nitrification"),
+        ("denitrification", "nitrate turned into dinitrogen"),
+        ("denitrification_nitrous_oxide", "nitrous oxide of denitrification"),
+        ("nitrate_leaching", "nitrate passing to the layer below"),
+        ("nitrate_uptake", "nitrate taken up by roots"),
+        ("ammonium_uptake", "ammonium taken up by roots"))),
+    *(_V(name, "flux", _G, text, 0) for name, text in (
+        ("volatilisation", "ammonia lost to the air"),
+        ("nitrate_runoff", "nitrate lost with surface runoff"),
+        ("nitrate_deposition", "deposition of nitrate nitrogen"),
+        ("ammonium_deposition", "deposition of ammonium nitrogen"),
+        ("nitrogen_fixation", "nitrogen fixed from the air"))),
+    *(_V(f"{organ}_nitrogen_{verb}", "flux", _G, f"nitrogen {text} {organs}", 0)
+      for verb, text in (("growth", "built into"), ("translocation", "moved out of"),
+                         ("loss", "lost with"))
+      for organ, organs in (("leaf", "leaves"), ("stem", "stems"), ("root", "roots"))),
+    _V("storage_nitrogen_growth", "flux", _G, "nitrogen built into storage organs", 0),
+]
+
+_SURFACE_FLUX = [
+    _V("ponding", "flux", "kg m-2 d-1", "rain kept on the surface", 0),
+    _V("ponded_infiltration", "flux", "kg m-2 d-1", "ponded water entering the soil", 0),
+    _V("ponded_overflow", "flux", "kg m-2 d-1", "ponded water running off", 0),
+]
+
 _OUTPUT = [
     _V("yield", "output", "t ha-1", "yield, dry matter", 0, 60),
     _V("biom", "output", "t ha-1", "above-ground biomass at harvest, dry matter", 0, 150),
@@ -282,7 +366,8 @@ _SITE = [
 
 REGISTRY: dict[str, Variable] = {
     v.name: v for v in [
-        *_FORCING, *_REFERENCE, *_STATE, *_FLUX, *_WOFOST_STATE, *_WOFOST_FLUX, *_OUTPUT, *_SOIL,
+        *_FORCING, *_REFERENCE, *_STATE, *_FLUX, *_NUTRIENT_FLUX,
+        *_SURFACE_FLUX, *_WOFOST_STATE, *_WOFOST_FLUX, *_OUTPUT, *_SOIL,
         *_SITE]
 }
 """Every variable by name."""

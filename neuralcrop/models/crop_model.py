@@ -70,11 +70,11 @@ class CropModel(nn.Module, ABC):
     """
 
     set_name: ClassVar[str]
-    state: ClassVar[Layout]
-    reservoirs: ClassVar[tuple[str, ...]]
-    fluxes: ClassVar[Layout]
-    stoichiometry: ClassVar[Stoichiometry]
-    fallow_state: ClassVar[Layout] = Layout({})
+    state: Layout
+    reservoirs: tuple[str, ...]
+    fluxes: Layout
+    stoichiometry: Stoichiometry
+    fallow_state: Layout = Layout({})
     forcing_names: ClassVar[tuple[str, ...]] = FORCING_NAMES
     history_rows: ClassVar[tuple[str, ...]] = ()
     daily_euler: ClassVar[bool] = False

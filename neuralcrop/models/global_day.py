@@ -24,19 +24,13 @@ from neuralcrop.models.crop_model import CropModel, Processes
 from neuralcrop.models.global_ import (
     CROP_STOCKS,
     EVENT_SPECS,
-    FALLOW_FLUXES,
-    FALLOW_STATE,
-    FALLOW_STOICHIOMETRY,
-    FLUXES,
     INITIAL_ROOT_DEPTH,
     MATURE,
-    RESERVOIRS,
     RIPE,
     SOWN,
-    STATE,
-    STOICHIOMETRY,
     TONNES_PER_GRAM,
     TRIGGER_WIDTH,
+    layouts,
 )
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
@@ -57,7 +51,7 @@ from neuralcrop.processes.growth import (
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
 from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
-from neuralcrop.processes.water import Snow, SnowFluxes, SoilColumn, SoilWater
+from neuralcrop.processes.water import Pond, Snow, SnowFluxes, SoilColumn, SoilWater
 
 MJ_PER_WATT_DAY = 0.0864
 """W m-2 over a day to MJ m-2 d-1."""
@@ -69,7 +63,7 @@ GROWTH_TEMPERATURE_DAYS = 30.0
 """Memory of the growth temperature, d (Kattge and Knorr 2007)."""
 
 
-FALLOW_PROCESSES = ("energy", "snow", "soil_evaporation", "soil")
+FALLOW_PROCESSES = ("energy", "snow", "pond", "soil_evaporation", "soil")
 """Processes that go on where no crop stands."""
 
 
@@ -79,6 +73,8 @@ class Place(NamedTuple):
     sin_latitude: Tensor
     cos_latitude: Tensor
     column: SoilColumn
+    bund: Tensor
+    evaporation_factor: Tensor
 
 
 class _Air(NamedTuple):
@@ -114,6 +110,7 @@ class GlobalCropProcesses(Processes):
         self.roots = RootGrowth()
         self.heat = HeatDamage()
         self.snow = Snow()
+        self.pond = Pond()
         self.soil = SoilWater()
 
 
@@ -131,17 +128,17 @@ class GlobalModel(CropModel):
     """
 
     set_name = "global"
-    state = STATE
-    reservoirs = RESERVOIRS
-    fluxes = FLUXES
-    stoichiometry = STOICHIOMETRY
-    fallow_state = FALLOW_STATE
     parts: GlobalCropProcesses
 
     def __init__(
         self, table: ParameterTable, parts: GlobalCropProcesses | None = None,
         network: ParameterNetwork | None = None, covariates: Sequence[str] = (),
     ) -> None:
+        rows = layouts()
+        self.state, self.reservoirs = rows.state, rows.reservoirs
+        self.fluxes, self.stoichiometry = rows.fluxes, rows.stoichiometry
+        self.fallow_state, self.fallow_fluxes = rows.fallow_state, rows.fallow_fluxes
+        self.fallow_stoichiometry = rows.fallow_stoichiometry
         super().__init__(table, parts or GlobalCropProcesses(), network, covariates)
         known = self.table.layout.sizes
         self.fallow_parameters = Layout({
@@ -164,7 +161,11 @@ class GlobalModel(CropModel):
     def place(self, p: Mapping[str, Tensor], site: Site) -> Place:
         """Precompute what a run needs of a site, once."""
         latitude = torch.deg2rad(site.latitude)
-        return Place(torch.sin(latitude), torch.cos(latitude), self.parts.soil.column(p, site))
+        flat = torch.zeros_like(latitude)
+        return Place(
+            torch.sin(latitude), torch.cos(latitude), self.parts.soil.column(p, site),
+            flat if site.bund is None else site.bund,
+            flat + 1.0 if site.evaporation_factor is None else site.evaporation_factor)
 
     def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
         """Leaf area index of emerged crops, ``[cell]``."""
@@ -180,7 +181,8 @@ class GlobalModel(CropModel):
         water = column.wilting + wetness * (column.capacity - column.wilting)
         zero = torch.zeros(n, dtype=dtype, device=device)
         values = {
-            name: zero if size == 1 else zero.expand(size, n) for name, size in STATE.sizes.items()
+            name: zero if size == 1 else zero.expand(size, n)
+            for name, size in self.state.sizes.items()
         }
         return values | {
             "soil_water": whole(water), "development_stage": zero + MATURE,
@@ -188,16 +190,16 @@ class GlobalModel(CropModel):
 
     def ripe(self, x: Tensor, p: Tensor) -> Tensor:
         """Whether the crop of a cell is ripe, ``[cell]``."""
-        return STATE.get(x, "development_stage") >= RIPE
+        return self.state.get(x, "development_stage") >= RIPE
 
     def standing_yield(self, x: Tensor, p: Tensor) -> Tensor:
         """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
         fraction = self.table.layout.get(p, "carbon_fraction")
-        return STATE.get(x, "storage_carbon") * TONNES_PER_GRAM / fraction
+        return self.state.get(x, "storage_carbon") * TONNES_PER_GRAM / fraction
 
     def diagnostics(self, x: Tensor, p: Tensor, place: Place) -> dict[str, Tensor]:
         """Leaf area index and relative root-zone water."""
-        s, named = STATE.view(x), self.table.layout.view(p)
+        s, named = self.state.view(x), self.table.layout.view(p)
         _, _, wetness = self.parts.soil.wetness(
             named, place.column, s["soil_water"], s["root_depth"])
         return {"lai": self.leaf_area_index(s, named), "root_zone_wetness": wetness}
@@ -244,8 +246,8 @@ class GlobalModel(CropModel):
             s[name] = torch.where(sow, value, s[name])
 
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
-        """Water of soil and snow, mm, ``[cell]``."""
-        return s["soil_water"].sum(dim=0) + s["snow_water"]
+        """Water of soil, snow and surface, mm, ``[cell]``."""
+        return s["soil_water"].sum(dim=0) + s["snow_water"] + s["ponded_water"]
 
     def irrigate(
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Place, active: Tensor,
@@ -278,29 +280,29 @@ class GlobalModel(CropModel):
     ) -> tuple[Tensor, Tensor]:
         """Rates and fluxes of a day; see `CropModel.rates`."""
         fluxes, clocks = self._day(
-            STATE.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
-        v = whole_amount(FLUXES.stack(fluxes))
-        return STOICHIOMETRY.rates(v, clocks), v
+            self.state.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
+        v = whole_amount(self.fluxes.stack(fluxes))
+        return self.stoichiometry.rates(v, clocks), v
 
     def fallow_rates(
         self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float
     ) -> tuple[Tensor, Tensor]:
-        """`rates` where no cell has a crop: of `FALLOW_STATE` alone, all others are zero.
+        """`rates` where no cell has a crop: of `fallow_state` alone, all others are zero.
 
         Parameters
         ----------
         x : Tensor
-            Rows ``FALLOW_STATE`` of the state.
+            Rows `fallow_state` of the state.
         weather, solar_day, place, h
             As for `rates`.
         p : Tensor
             Rows of the parameters of `FALLOW_PROCESSES`.
         """
         fluxes, clocks = self._fallow_day(
-            FALLOW_STATE.view(x), _weather(weather), solar_day,
+            self.fallow_state.view(x), _weather(weather), solar_day,
             self.fallow_parameters.view(p), place, h)
-        v = whole_amount(FALLOW_FLUXES.stack(fluxes))
-        return FALLOW_STOICHIOMETRY.rates(v, clocks), v
+        v = whole_amount(self.fallow_fluxes.stack(fluxes))
+        return self.fallow_stoichiometry.rates(v, clocks), v
 
     def _day(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -376,7 +378,7 @@ class GlobalModel(CropModel):
         snow = self.parts.snow(
             p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
         water = self._water(x, place, air, snow, bare, bare, h)
-        clocks = {name: bare for name in FALLOW_STATE.names if REGISTRY[name].element is None}
+        clocks = {name: bare for name in self.fallow_state.names if REGISTRY[name].element is None}
         return water, clocks | {"growth_temperature": _growth_temperature(x, w)}
 
     def _air(
@@ -400,19 +402,26 @@ class GlobalModel(CropModel):
         intercepted: Tensor, transpiration: Tensor, h: float,
     ) -> dict[str, Tensor]:
         """Fluxes of water, given the demand of the roots."""
-        evaporation = self.parts.soil_evaporation(
-            air.energy.soil_potential - snow.sublimation, air.available[0], air.features)
+        pond = self.parts.pond(
+            x["ponded_water"], place.bund, air.energy.soil_potential - snow.sublimation, h)
+        evaporation = place.evaporation_factor * self.parts.soil_evaporation(
+            air.energy.soil_potential - snow.sublimation - pond.evaporation, air.available[0],
+            air.features)
         through = snow.rain - intercepted
         soil = self.parts.soil(
-            place.column, x["soil_water"], through + snow.melt, transpiration,
-            air.roots, air.available, evaporation, air.features, h)
+            place.column, x["soil_water"], through + snow.melt + pond.offered, transpiration,
+            air.roots, air.available, evaporation, pond.seepage, air.features, h)
+        excess = through * (1.0 - soil.infiltration_share)
+        kept = torch.minimum(excess, pond.room)
         return {
             "rain_infiltration": through * soil.infiltration_share,
-            "rain_runoff": through * (1.0 - soil.infiltration_share),
+            "rain_runoff": excess - kept,
             "interception": intercepted, "snowfall": snow.snowfall,
             "melt_infiltration": snow.melt * soil.infiltration_share,
             "melt_runoff": snow.melt * (1.0 - soil.infiltration_share),
             "sublimation": snow.sublimation,
+            "ponding": kept, "ponded_infiltration": pond.offered * soil.infiltration_share,
+            "ponded_overflow": pond.overflow, "ponded_evaporation": pond.evaporation,
             "percolation": soil.percolation, "saturation_excess": soil.saturation_excess,
             "soil_evaporation": soil.evaporation, "transpiration": soil.transpiration,
         }

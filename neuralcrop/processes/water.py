@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS, Site
-from neuralcrop.core.numerics import limit_demand, safe_div
+from neuralcrop.core.numerics import donor_limit, limit_demand, safe_div
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import snow, soil_water
 from neuralcrop.processes.base import Parameters, Process
@@ -22,6 +22,12 @@ SNOW_WIDTH = 0.5
 
 INFILTRATION_EXPONENT = 2.0
 """Exponent of the infiltration share for a soil without litter (Schaphoff et al. 2018)."""
+
+PUDDLED_PERCOLATION, FREE_PERCOLATION = 4.0, 1e6
+"""Most percolation of a puddled soil (Bouman et al. 2001) and of others, mm d-1."""
+
+OVERFLOW_RATE = 2.0
+"""Share of the water above a bund that leaves, d-1."""
 
 AIR_DRY = 0.5
 """Soil evaporation can dry the soil to this share of the wilting point (Allen et al. 1998)."""
@@ -80,6 +86,49 @@ class Snow(Process):
         return SnowFluxes(pr * (1.0 - frozen), pr * frozen, melt, sublimation)
 
 
+class PondFluxes(NamedTuple):
+    """Water on the surface, mm d-1, ``[cell]``.
+
+    Offered to the soil, flowing over the bund, evaporating; room for rain (mm) and the most that a
+    layer below a bund lets through.
+    """
+
+    offered: Tensor
+    overflow: Tensor
+    evaporation: Tensor
+    room: Tensor
+    seepage: Tensor
+
+
+class Pond(Process):
+    """Water that a bund keeps on the field, above a puddled soil that lets little through.
+
+    Bouman et al. (2001) ORYZA2000: percolation of puddled rice soils of 1 to 5 mm d-1 in clay.
+    """
+
+    specs = ()
+
+    def forward(self, ponded: Tensor, bund: Tensor, potential: Tensor, h: float) -> PondFluxes:
+        """Fluxes of the day.
+
+        Parameters
+        ----------
+        ponded, bund : Tensor
+            Water on the surface and the most that stays there, mm, ``[cell]``; 0 without bund.
+        potential : Tensor
+            Potential evaporation of the surface, mm d-1, ``[cell]``.
+        h : float
+            Step of the limiters, d.
+        """
+        evaporation = limit_demand(ponded, potential.clamp_min(0.0), h)
+        left = ponded - evaporation * h
+        overflow = donor_limit((left - bund).clamp_min(0.0), OVERFLOW_RATE, h)
+        left = left - overflow * h
+        seepage = torch.where(bund > 0.0, PUDDLED_PERCOLATION, FREE_PERCOLATION)
+        offered = limit_demand(left, torch.minimum(left, seepage), h)
+        return PondFluxes(offered, overflow, evaporation, (bund - left).clamp_min(0.0), seepage)
+
+
 class SoilWater(Process):
     """Five-layer bucket soil: infiltration, percolation, uptake, evaporation, drainage.
 
@@ -123,7 +172,7 @@ class SoilWater(Process):
     def forward(
         self, column: SoilColumn, water: Tensor, water_input: Tensor,
         transpiration: Tensor, roots: Tensor, available: Tensor, evaporation: Tensor,
-        features: Features | None, h: float,
+        seepage: Tensor, features: Features | None, h: float,
     ) -> SoilFluxes:
         """Fluxes of the soil column.
 
@@ -134,13 +183,15 @@ class SoilWater(Process):
         water : Tensor
             mm, ``[layer, cell]``.
         water_input : Tensor
-            Rain and melt reaching the soil, mm d-1, ``[cell]``.
+            Rain, melt and ponded water reaching the soil, mm d-1, ``[cell]``.
         transpiration : Tensor
             Demand of the roots, mm d-1, ``[cell]``.
         roots, available : Tensor
             From `wetness`.
         evaporation : Tensor
             Demand of the soil surface, mm d-1, ``[cell]``.
+        seepage : Tensor
+            Most percolation, mm d-1, ``[cell]``.
         features : Features or None
             For a neural closure.
         h : float
@@ -160,6 +211,7 @@ class SoilWater(Process):
             over, column.conductivity,
             left / saturation, capacity / saturation, below, h)
         percolation = torch.minimum(self.percolation(percolation, features), over / h)
+        percolation = torch.minimum(percolation, seepage)
         left = left - percolation * h
         pull = roots * available
         demand = transpiration * safe_div(pull, pull.sum(dim=0))

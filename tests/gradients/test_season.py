@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from neuralcrop.models.global_ import STATE
+from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.integrate import RunState, Solver
 from tests.model_runs import SmallRun
+
+ROWS = layouts()
+STATE = ROWS.state
 
 N_DAYS = 95
 STEP = 1e-5

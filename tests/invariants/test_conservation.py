@@ -9,10 +9,13 @@ import torch
 
 from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.variables import FORCING_NAMES
-from neuralcrop.models.global_ import FLUXES, STATE, STOCKS, STOICHIOMETRY
+from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import Solver
 from tests.model_runs import SmallRun
+
+ROWS = layouts()
+FLUXES, STATE, STOCKS, STOICHIOMETRY = ROWS.fluxes, ROWS.state, ROWS.stocks, ROWS.stoichiometry
 
 
 def test_stoichiometry_columns_sum_to_zero_for_every_element() -> None:

@@ -12,11 +12,14 @@ from torch import Tensor
 from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.numerics import whole
 from neuralcrop.core.variables import HARVEST_REASONS
-from neuralcrop.models.global_ import RESERVOIRS, STATE, STOCKS
+from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON, Orders, Today, jump
 from neuralcrop.simulation.integrate import Stepper
 from tests.model_runs import SmallRun
+
+ROWS = layouts()
+RESERVOIRS, STATE, STOCKS = ROWS.reservoirs, ROWS.state, ROWS.stocks
 
 N = 3
 LEDGER = Ledger(STATE)

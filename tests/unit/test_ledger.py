@@ -7,7 +7,10 @@ import torch
 from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import REGISTRY
-from neuralcrop.models.global_ import CLOCKS, STATE
+from neuralcrop.models.global_ import CLOCKS, layouts
+
+ROWS = layouts()
+STATE = ROWS.state
 
 LAYOUT = Layout.of((
     "reserve_carbon", "assimilated_carbon", "soil_water", "precipitated_water", "root_depth"))

@@ -8,11 +8,15 @@ import pytest
 import torch
 
 from neuralcrop.core.forcing import DailyForcing, Management
-from neuralcrop.models.global_ import FALLOW_FLUXES, FALLOW_STATE, FLUXES, STATE
+from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.schedule import Schedule
 from tests.model_runs import SmallRun
+
+ROWS = layouts()
+STATE, FLUXES = ROWS.state, ROWS.fluxes
+FALLOW_STATE, FALLOW_FLUXES = ROWS.fallow_state, ROWS.fallow_fluxes
 
 N = 4
 FIRST = 400

@@ -7,7 +7,10 @@ import torch
 
 from neuralcrop.core.state import Layout, Stoichiometry, cascade, drain, fill, move
 from neuralcrop.core.variables import N_SOIL_LAYERS
-from neuralcrop.models.global_ import CLOCKS, FLUXES, STATE, STOICHIOMETRY
+from neuralcrop.models.global_ import CLOCKS, layouts
+
+ROWS = layouts()
+FLUXES, STATE, STOICHIOMETRY = ROWS.fluxes, ROWS.state, ROWS.stoichiometry
 
 LAYOUT = Layout({"a": 1, "b": 3, "c": 1})
 
