@@ -10,28 +10,14 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import (
-    SOIL_LAYER_BOTTOM,
-    SOIL_LAYER_THICKNESS,
-    DailyForcing,
-    Site,
-)
-from neuralcrop.core.numerics import whole, whole_amount
+from neuralcrop.core.forcing import Site
+from neuralcrop.core.numerics import whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
-from neuralcrop.models.crop_model import CropModel, Processes
-from neuralcrop.models.global_ import (
-    CROP_STOCKS,
-    EVENT_SPECS,
-    INITIAL_ROOT_DEPTH,
-    MATURE,
-    RIPE,
-    SOWN,
-    TONNES_PER_GRAM,
-    TRIGGER_WIDTH,
-    layouts,
-)
+from neuralcrop.models.crop_model import Processes
+from neuralcrop.models.global_ import EVENT_SPECS, layouts
+from neuralcrop.models.global_field import GlobalField
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
 from neuralcrop.processes.energy_water import (
@@ -114,7 +100,7 @@ class GlobalCropProcesses(Processes):
         self.soil = SoilWater()
 
 
-class GlobalModel(CropModel):
+class GlobalModel(GlobalField):
     """Farquhar photosynthesis, Penman-Monteith transpiration, five soil layers, thermal time.
 
     Parameters
@@ -125,6 +111,8 @@ class GlobalModel(CropModel):
         Processes; the published equations by default.
     network, covariates
         See `CropModel`.
+    nutrients : bool
+        Nitrogen of crop and soil and the soil's organic matter; without, nitrogen never limits.
     """
 
     set_name = "global"
@@ -133,8 +121,10 @@ class GlobalModel(CropModel):
     def __init__(
         self, table: ParameterTable, parts: GlobalCropProcesses | None = None,
         network: ParameterNetwork | None = None, covariates: Sequence[str] = (),
+        nutrients: bool = False,
     ) -> None:
-        rows = layouts()
+        rows = layouts(nutrients)
+        self.nutrients = nutrients
         self.state, self.reservoirs = rows.state, rows.reservoirs
         self.fluxes, self.stoichiometry = rows.fluxes, rows.stoichiometry
         self.fallow_state, self.fallow_fluxes = rows.fallow_state, rows.fallow_fluxes
@@ -167,112 +157,12 @@ class GlobalModel(CropModel):
             flat if site.bund is None else site.bund,
             flat + 1.0 if site.evaporation_factor is None else site.evaporation_factor)
 
-    def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
-        """Leaf area index of emerged crops, ``[cell]``."""
-        emerged = (x["development_stage"] >= 0.0).to(x["stem_carbon"].dtype)
-        return emerged * x["leaf_carbon"].sum(dim=0) * p["specific_leaf_area"]
-
-    def start(
-        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
-    ) -> dict[str, Tensor]:
-        """Fallow cells; see `CropModel.start`. The first month sets the growth temperature."""
-        n, device, dtype = forcing.n_cells, forcing.values.device, forcing.values.dtype
-        column = self.parts.soil.column(self.table.layout.view(p), site)
-        water = column.wilting + wetness * (column.capacity - column.wilting)
-        zero = torch.zeros(n, dtype=dtype, device=device)
-        values = {
-            name: zero if size == 1 else zero.expand(size, n)
-            for name, size in self.state.sizes.items()
-        }
-        return values | {
-            "soil_water": whole(water), "development_stage": zero + MATURE,
-            "growth_temperature": mean_first_month(forcing)}
-
-    def ripe(self, x: Tensor, p: Tensor) -> Tensor:
-        """Whether the crop of a cell is ripe, ``[cell]``."""
-        return self.state.get(x, "development_stage") >= RIPE
-
-    def standing_yield(self, x: Tensor, p: Tensor) -> Tensor:
-        """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
-        fraction = self.table.layout.get(p, "carbon_fraction")
-        return self.state.get(x, "storage_carbon") * TONNES_PER_GRAM / fraction
-
     def diagnostics(self, x: Tensor, p: Tensor, place: Place) -> dict[str, Tensor]:
         """Leaf area index and relative root-zone water."""
         s, named = self.state.view(x), self.table.layout.view(p)
         _, _, wetness = self.parts.soil.wetness(
             named, place.column, s["soil_water"], s["root_depth"])
         return {"lai": self.leaf_area_index(s, named), "root_zone_wetness": wetness}
-
-    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
-        """Entries of the record of a season; see `CropModel.record`."""
-        to_yield = TONNES_PER_GRAM / self.table.layout.get(p, "carbon_fraction")
-        leaf = s["leaf_carbon"].sum(dim=0)
-        shoot = leaf + s["stem_carbon"] + s["storage_carbon"] + s["reserve_carbon"]
-        fixed = -(s["seed_carbon"] + s["assimilated_carbon"])
-        return {
-            "yield": _grain(s) * to_yield,
-            "biom": shoot * to_yield,
-            "gpp": -s["assimilated_carbon"],
-            "evap": s["evaporated_water"] + s["intercepted_water"] + s["sublimated_water"],
-            "carbon_residual": self.ledger.total(x, "carbon") / fixed.clamp_min(1e-6),
-        }
-
-    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
-        """Grain leaves the field, everything else becomes litter."""
-        gone = harvest.to(s["stem_carbon"].dtype)
-        grain = _grain(s)
-        s["harvested_carbon"] = s["harvested_carbon"] + gone * grain
-        residue = (s["leaf_carbon"].sum(dim=0) + s["stem_carbon"] + s["root_carbon"]
-                   + s["reserve_carbon"] + (s["storage_carbon"] - grain))
-        s["litter_carbon"] = s["litter_carbon"] + gone * residue
-        for name in CROP_STOCKS:
-            s[name] = s[name] * (1.0 - gone)
-        s["development_stage"] = torch.where(harvest, MATURE, s["development_stage"])
-
-    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
-        """Seed becomes the first roots and the youngest leaves."""
-        seed = torch.where(sow, whole(p["seed_carbon"]), 0.0)
-        to_root = whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
-        s["seed_carbon"] = s["seed_carbon"] - seed
-        s["root_carbon"] = s["root_carbon"] + to_root
-        leaf = s["leaf_carbon"]
-        s["leaf_carbon"] = torch.cat(((leaf[0] + (seed - to_root)).unsqueeze(0), leaf[1:]))
-        for name, value in (
-            ("development_stage", SOWN), ("vernalisation_days", 0.0), ("vegetative_days", 0.0),
-            ("reproductive_days", 0.0), ("grain_set", 1.0), ("root_depth", INITIAL_ROOT_DEPTH),
-            ("peak_leaf_area", 0.0),
-        ):
-            s[name] = torch.where(sow, value, s[name])
-
-    def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
-        """Water of soil, snow and surface, mm, ``[cell]``."""
-        return s["soil_water"].sum(dim=0) + s["snow_water"] + s["ponded_water"]
-
-    def irrigate(
-        self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Place, active: Tensor,
-        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
-    ) -> None:
-        """Fill the root zone to the target, and the soil from the top by amounts."""
-        column, water = place.column, s["soil_water"]
-        wanted = column.wilting + target * (column.capacity - column.wilting)
-        dry = torch.sigmoid((threshold - wetness) / TRIGGER_WIDTH)
-        growing = (s["development_stage"] < RIPE) & active
-        asked = dry * (threshold > 0.0) * growing
-        layers = []
-        left = whole(amount)
-        for k, (bottom, thickness) in enumerate(
-                zip(SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS, strict=True)):
-            reached = ((s["root_depth"] - (bottom - thickness)) / thickness).clamp(0.0, 1.0)
-            refill = whole(asked * reached * (wanted[k] - water[k]).clamp_min(0.0))
-            room = whole((column.saturation[k] - water[k] - refill).clamp_min(0.0))
-            taken = torch.minimum(left, room)
-            left = left - taken
-            layers.append(refill + taken)
-        added = torch.stack(layers)
-        s["soil_water"] = water + added
-        s["runoff_water"] = s["runoff_water"] + left
-        s["irrigated_water"] = s["irrigated_water"] - added.sum(dim=0) - left
 
     def rates(
         self, x: Tensor, weather: Tensor, solar_day: Tensor, p: Tensor, place: Place, h: float,
@@ -434,11 +324,6 @@ class GlobalModel(CropModel):
         return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
 
 
-def _grain(s: Mapping[str, Tensor]) -> Tensor:
-    """Carbon of the harvest: storage organs of a crop that has flowered; g m-2, ``[cell]``."""
-    return torch.where(s["development_stage"] >= 1.0, s["storage_carbon"], 0.0)
-
-
 def _weather(values: Tensor) -> dict[str, Tensor]:
     return dict(zip(FORCING_NAMES, values.unbind(0), strict=True))
 
@@ -446,8 +331,3 @@ def _weather(values: Tensor) -> dict[str, Tensor]:
 def _growth_temperature(x: dict[str, Tensor], w: dict[str, Tensor]) -> Tensor:
     """Rate of the running mean of temperature, K d-1."""
     return (w["tas"] - x["growth_temperature"]) / GROWTH_TEMPERATURE_DAYS
-
-
-def mean_first_month(forcing: DailyForcing) -> Tensor:
-    """Mean temperature of the first 30 days: the growth temperature at the start, ``[cell]``."""
-    return forcing.values[:30, FORCING_NAMES.index("tas")].mean(dim=0)
