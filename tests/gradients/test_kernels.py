@@ -32,7 +32,8 @@ from neuralcrop.physics import photosynthesis_c3 as c3
 from neuralcrop.physics import photosynthesis_c4 as c4
 
 # Processes with files of their own tests.
-ELSEWHERE = {"reference_evapotranspiration", "wofost72"}
+ELSEWHERE = {
+    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72"}
 
 # Steps whose declared slope is not their derivative.
 STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
