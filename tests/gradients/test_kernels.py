@@ -19,6 +19,8 @@ from neuralcrop.physics import (
     damage,
     irrigation,
     leaf_area,
+    nitrogen_demand,
+    nitrogen_uptake,
     phenology,
     radiation,
     respiration,
@@ -32,7 +34,8 @@ from neuralcrop.physics import photosynthesis_c3 as c3
 from neuralcrop.physics import photosynthesis_c4 as c4
 
 # Processes with files of their own tests.
-ELSEWHERE = {"reference_evapotranspiration", "wofost72"}
+ELSEWHERE = {
+    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72"}
 
 # Steps whose declared slope is not their derivative.
 STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
@@ -196,6 +199,26 @@ KERNELS = [
     (allocation.storage_share_lpjml, v(0.4, 1.7)),
     (allocation.phenological_lai_lpjml, v(0.2, 0.8), (0.05, 0.05), (0.45, 0.95), 0.7, 0.5),
     (allocation.root_distribution, v(0.94), v(20.0), v(50.0)),
+    (nitrogen_demand.maximum_concentration, v(0.3, 1.7), rows(0.06, 0.02, 0.014), v(0.5), v(0.4),
+     v(0.0176), 0.0, 1.0),
+    (nitrogen_demand.organ_demand, v(2.0), v(60.0, 60.0), v(2.0, 9.0), v(0.07), v(2.0)),
+    (nitrogen_demand.nutrition_index, v(60.0, 60.0), v(2.0, 9.0), v(0.06), v(0.01)),
+    (nitrogen_demand.capacity_factor, v(0.3, 0.9), v(1.0)),
+    (nitrogen_demand.leaf_growth_factor, v(0.3), v(1.2)),
+    (nitrogen_demand.leaf_death_rate, v(0.3), v(0.03)),
+    (nitrogen_demand.storage_growth_factor, v(100.0, 1.0), v(2.2, 0.1), v(0.1, 0.5), v(0.02)),
+    (nitrogen_demand.leaf_nitrogen_from_capacity, v(60.0), v(20.0), v(60.0), v(0.017)),
+    (nitrogen_demand.capacity_from_leaf_nitrogen, v(3.1, 0.5), v(20.0), v(60.0), v(0.017)),
+    (nitrogen_demand.allocate_by_ratio, v(6.0), rows(60.0, 40.0, 80.0), rows(1.0, 1.16, 0.99)),
+    (nitrogen_demand.translocation, rows(1.0, 0.5, 0.1), v(0.1, 0.9), v(10.0), v(0.7), 1.0),
+    (nitrogen_demand.share_supply, v(0.5, 2.0), v(0.2, 0.8), rows(0.3, 0.2, 0.1)),
+    (nitrogen_uptake.temperature_response, v(-10.0, 30.0, 60.0)),
+    (nitrogen_uptake.uptake_capacity, rows(2.0, 0.4), rows(35.0, 10.0), v(0.092), v(1.5), v(0.7),
+     v(0.05), v(0.9)),
+    (nitrogen_uptake.moisture_response, v(0.2, 0.9), v(0.1)),
+    (nitrogen_uptake.limited_uptake, rows(0.3, 0.2, 0.05), v(0.2, 0.9), v(0.7)),
+    (nitrogen_uptake.fixation_activity, v(12.0, 39.0), v(0.3, 0.9)),
+    (nitrogen_uptake.fixation, v(0.5, 0.1), v(0.8), v(0.9), v(4.0, 0.2), v(6.0), 1.0),
 
     (leaf_area.ageing_rate, v(20.0), v(8.0), v(33.0)),
     (leaf_area.ageing_chain, rows(3.0, 2.0, 1.0), v(0.05), 1.0),
@@ -292,6 +315,21 @@ EDGES = [
     ("dry soil", soil_water.evaporation_shares, rows(0.0, 0.0), rows(1.0, 0.3)),
     ("no roots", soil_water.root_profile, v(0.94), (0.2, 0.5, 1.0), v(0.0, 9.0)),
     ("dry soil", soil_water.root_water_uptake, v(5.0, 0.0), rows(0.0, 0.0), rows(0.0, 0.0), 1.0),
+    ("no leaves", nitrogen_demand.nutrition_index, v(0.0, 1.0, 1.0), v(0.0, 0.0, 9.0), v(0.06),
+     v(0.06)),
+    ("no status", nitrogen_demand.capacity_factor, v(0.0, 1.0), v(1.0)),
+    ("no storage", nitrogen_demand.storage_growth_factor, v(0.0), v(0.0), v(0.0, 5.0), v(0.02)),
+    ("no carbon", nitrogen_demand.allocate_by_ratio, v(6.0), rows(0.0, 0.0), rows(1.0, 1.16)),
+    ("nothing moves", nitrogen_demand.translocation, rows(0.0, 0.0, 0.0), v(0.0, 0.9), v(10.0),
+     v(0.0, 1.0), 1.0),
+    ("no supply", nitrogen_demand.share_supply, v(0.0, 0.0, 1.0), v(0.0, 0.8, 0.0),
+     rows(0.0, 0.0, 0.0)),
+    ("no nitrogen", nitrogen_uptake.uptake_capacity, rows(0.0, 0.4), rows(35.0, 0.0), v(0.0, 0.1),
+     v(1.5), v(0.7), v(0.05), v(0.0, 1.0)),
+    ("no soil", nitrogen_uptake.limited_uptake, rows(0.0, 0.0), v(0.0, 0.9), v(0.7)),
+    ("dry soil", nitrogen_uptake.moisture_response, v(0.0), v(0.1)),
+    ("no carbon", nitrogen_uptake.fixation, v(0.5, 0.0), v(0.8, 0.0), v(0.0, 1.0), v(0.0), v(6.0),
+     1.0),
     ("bare ground", snow.snow_losses, v(0.0), v(0.0, 3.0), v(0.0), 1.0),
 ]
 # fmt: on
