@@ -177,7 +177,7 @@ class LeafDynamics(Process):
     def losses(
         self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
         snow_water: Tensor, opening: Tensor, growing: Tensor, deficit: Tensor,
-        features: Features | None, h: float,
+        starving: Tensor | float, features: Features | None, h: float,
     ) -> tuple[Tensor, Tensor]:
         """Flux to the next age class and early loss, each ``[class, cell]``, g m-2 d-1.
 
@@ -190,6 +190,8 @@ class LeafDynamics(Process):
         lai, tas, tasmin, snow_water, opening, growing, deficit : Tensor
             Leaf area index, temperatures, snow (mm), relative conductance, share of the day with
             growth, unpaid maintenance (g m-2 d-1), ``[cell]``.
+        starving : Tensor or float
+            Relative loss to lack of nitrogen, d-1, ``[cell]``.
         features : Features or None
             For a neural closure.
         h : float
@@ -204,7 +206,7 @@ class LeafDynamics(Process):
             leaf_area.self_shading_loss(lai, p["extinction"])
             + p["drought_leaf_loss"] * (1.0 - opening)
             + p["frost_leaf_loss"] * frost
-            + safe_div(deficit, leaf + 1e-3)
+            + safe_div(deficit, leaf + 1e-3) + starving
         )
         total = limit_demand(boxes, boxes * (age + early), h)
         ageing = total * safe_div(age, age + early)
