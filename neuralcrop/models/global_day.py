@@ -10,12 +10,11 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import Site
+from neuralcrop.core.forcing import DailyForcing, Site
 from neuralcrop.core.numerics import quantum_of, spread_amount, whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
-from neuralcrop.models.crop_model import Processes
 from neuralcrop.models.global_ import EVENT_SPECS, layouts, rounding
 from neuralcrop.models.global_field import GlobalField
 from neuralcrop.models.global_nutrients import (
@@ -26,6 +25,7 @@ from neuralcrop.models.global_nutrients import (
     SoilDay,
     ground,
     nutrient_day,
+    start_soil,
     stress,
 )
 from neuralcrop.physics import evapotranspiration as et
@@ -188,6 +188,15 @@ class GlobalModel(GlobalField):
             flat + 1.0 if site.evaporation_factor is None else site.evaporation_factor,
             ground(p, site) if self.nutrients else None)
 
+    def start(
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+    ) -> dict[str, Tensor]:
+        """Fallow cells with the organic matter of their soil; see `CropModel.start`."""
+        bare = super().start(forcing, site, p, wetness)
+        if not self.nutrients:
+            return bare
+        return bare | start_soil(self.table.layout.view(p), site, forcing)
+
     def diagnostics(self, x: Tensor, p: Tensor, place: Place) -> dict[str, Tensor]:
         """Leaf area index and relative root-zone water."""
         s, named = self.state.view(x), self.table.layout.view(p)
@@ -271,7 +280,8 @@ class GlobalModel(GlobalField):
         maintenance = parts.respiration(
             p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, stage,
             w["tas"])
-        sink, filling, dying = parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], 0.0
+        sink, filling = parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"]
+        dying: Tensor | float = 0.0
         if held is not None:
             sink, filling = sink * held.leaf_sink_factor, filling * held.storage_sink_factor
             dying = held.leaf_death_rate

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from neuralcrop.closures.base import Features
-from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, Site
-from neuralcrop.core.numerics import quantum_of
+from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, DailyForcing, Site
+from neuralcrop.core.numerics import floor_to, quantum_of
 from neuralcrop.models.crop_model import Processes
 from neuralcrop.physics.soil_carbon import OrganicMatter
 from neuralcrop.physics.soil_water import root_profile
@@ -29,6 +29,25 @@ ROUNDED_OUT = 8
 DEFAULT_DEPOSITION = (0.0013, 0.0014)
 """Nitrate and ammonium, g m-2 d-1: 1 g m-2 yr-1 in all, the mean of cropland around 2000
 (Dentener et al. 2006, doi:10.1029/2005GB002672)."""
+
+
+BULK_DENSITY = 1.4e6
+"""g m-3."""
+
+DEPTH_SHARES = (1.0, 0.74, 0.70, 0.80, 0.56)
+"""Organic carbon of the layers over that of the first."""
+
+FAST_SHARE = 0.3
+"""Fast over all organic matter of cultivated soil; in balance with inputs it is about a half."""
+
+LITTER_CN = 50.0
+"""Carbon to nitrogen of old litter."""
+
+INITIAL_MINERAL = (1.0, 1.0, 0.5, 0.3, 0.1)
+"""Nitrate at the start, g m-2 by layer; half as much ammonium."""
+
+HEAT_DEPTHS = (0.1, 0.35, 0.75, 1.5, 2.5, 8.0)
+"""Middles of the layers with heat, m; the annual wave falls to 1/e in 2 m."""
 
 
 class Ground(NamedTuple):
@@ -52,6 +71,46 @@ def ground(p: Mapping[str, Tensor], site: Site) -> Ground:
     profile = root_profile(
         p["root_distribution"] + flat, SOIL_LAYER_BOTTOM, flat + SOIL_LAYER_BOTTOM[-1])
     return Ground(sand, ph, profile, deposition)
+
+
+def start_soil(
+    p: Mapping[str, Tensor], site: Site, forcing: DailyForcing
+) -> dict[str, Tensor]:
+    """Stocks of a soil before any spin-up, from its organic carbon, and its temperature.
+
+    Organic carbon falls with depth as under crops (Jobbagy and Jackson 2000,
+    doi:10.1890/1051-0761(2000)010[0423:TVDOSO]2.0.CO;2), at the bulk density of Saxton and Rawls
+    (2006) for a loam.
+    """
+    flat = torch.zeros_like(site.latitude)
+    percent = flat + 1.45 if site.texture is None else site.texture[2]
+    top = 0.01 * percent * BULK_DENSITY * SOIL_LAYER_BOTTOM[0]
+    carbon = torch.stack([share * top for share in DEPTH_SHARES])
+    fast = whole_stock(FAST_SHARE * carbon, "carbon")
+    slow = whole_stock(carbon - fast, "carbon")
+    litter = {
+        f"{name}_litter_carbon": flat + amount for name, amount in (
+            ("surface", 60.0), ("incorporated", 30.0), ("root", 60.0))}
+    year = min(365, forcing.n_days)
+    air = forcing.values[:year, forcing.names.index("tas")]
+    surface, mean = air[:30].mean(dim=0), air.mean(dim=0)
+    damping = torch.exp(-torch.tensor(HEAT_DEPTHS, dtype=air.dtype, device=air.device) / 2.0)
+    mineral = flat.new_tensor(INITIAL_MINERAL).unsqueeze(-1) + flat
+    return {
+        "fast_carbon": fast, "slow_carbon": slow, **litter,
+        "fast_nitrogen": whole_stock(fast / p["soil_cn"], "nitrogen"),
+        "slow_nitrogen": whole_stock(slow / p["soil_cn"], "nitrogen"),
+        **{name.replace("carbon", "nitrogen"): whole_stock(value / LITTER_CN, "nitrogen")
+           for name, value in litter.items()},
+        "nitrate": whole_stock(mineral, "nitrogen"),
+        "ammonium": whole_stock(0.5 * mineral, "nitrogen"),
+        "soil_temperature": mean + (surface - mean) * damping.unsqueeze(-1),
+    }
+
+
+def whole_stock(x: Tensor, element: str) -> Tensor:
+    """Stock in whole quanta, `numerics.SOIL_QUANTA`."""
+    return floor_to(x, quantum_of(element, x.dtype))
 
 
 class CropDay(NamedTuple):

@@ -62,6 +62,8 @@ class ModelSpec:
     set : str
         Set of processes: ``"global"`` or ``"wofost72"``, whose crops are ``crop`` or
         ``crop:variety``.
+    nutrients : bool
+        Of the `global` set: nitrogen of crop and soil and the soil's organic matter.
     production : str
         Of `Wofost72`: ``"water_limited"`` or ``"potential"``.
     """
@@ -79,6 +81,7 @@ class ModelSpec:
     values: Mapping[str, Any] = field(default_factory=dict)
     set: str = "global"
     production: Production = "water_limited"
+    nutrients: bool = False
 
     def __post_init__(self) -> None:
         if self.set not in ("global", "wofost72"):
@@ -111,7 +114,8 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
             spec.network_dropout)
     model: CropModel
     if spec.set == "global":
-        model = GlobalModel(table, GlobalCropProcesses(), network, spec.covariates)
+        model = GlobalModel(
+            table, GlobalCropProcesses(spec.nutrients), network, spec.covariates, spec.nutrients)
     else:
         model = Wofost72(
             table, spec.production, network=network, covariates=spec.covariates)
@@ -126,7 +130,12 @@ def _catalogue(
 ) -> tuple[Sequence[ParameterSpec], dict[str, dict[str, ParameterValue]]]:
     """What the set needs to know of its crops, and what the catalogue says."""
     if spec.set == "global":
-        return GlobalModel.specs(), load_catalogue(spec.crops)
+        specs = GlobalModel.specs(spec.nutrients)
+        read = {s.name for s in specs}
+        idle = {s.name for s in GlobalModel.specs(nutrients=True)} - read
+        return specs, {
+            crop: {name: v for name, v in values.items() if name not in idle}
+            for crop, values in load_catalogue(spec.crops).items()}
     widths = wofost72.table_widths(spec.crops)
     crops = wofost72.load_catalogue(spec.crops, widths)
     return ((*wofost72.specs(widths), *SITE_SPECS),
