@@ -88,19 +88,28 @@ def nutrition_index(
     return clip01((actual - residual) / (critical - residual).clamp(min=1e-6))
 
 
-def capacity_factor(index: Tensor, half: Tensor | float) -> Tensor:
-    """Photosynthetic capacity relative to full nitrogen, n (1 + a) / (n + a) above a floor (-).
+def capacity_factor(
+    carbon: Tensor, nitrogen: Tensor, critical: Tensor, half: Tensor | float
+) -> Tensor:
+    """Photosynthetic capacity relative to full nitrogen, r (1 + a) / (r + a) above a floor (-).
 
     Parameters
     ----------
-    index
-        Nitrogen status of leaves n (0-1).
+    carbon, nitrogen
+        Stocks of the leaves (g m-2), of relative concentration r = N / (C c_crit), clipped to 0-1;
+        1 where there are no leaves.
+    critical
+        Concentration of full capacity (-).
     half
-        Status at which capacity is half of its limit a (-). Capacity in proportion to nitrogen
-        above the structural, as in `capacity_from_leaf_nitrogen`, is the limit of a large value;
-        a small one lets canopies keep the nitrogen of lit leaves.
+        Relative concentration at which capacity is half of its limit a (-). A large value gives
+        capacity in proportion to leaf nitrogen as in WOFOST 8.1 (de Wit et al. 2019,
+        doi:10.1016/j.agsy.2018.06.018; AMAX_LNB = 0); a smaller one lets canopies keep the
+        nitrogen of lit leaves.
     """
-    return LEAST + (1.0 - LEAST) * index * (1.0 + half) / (index + half)
+    present = carbon > 1e-9
+    content = torch.where(present, carbon, 1.0) * critical.clamp(min=1e-6)
+    relative = clip01(torch.where(present, nitrogen / content, 1.0))
+    return LEAST + (1.0 - LEAST) * relative * (1.0 + half) / (relative + half)
 
 
 def leaf_growth_factor(index: Tensor, sensitivity: Tensor | float) -> Tensor:
