@@ -21,6 +21,9 @@ NITROGEN_PER_CAPACITY = 25e-3 / (86400.0 * 12e-6)
 LEAST = 0.02
 """Smallest capacity and leaf growth of a crop without nitrogen; keeps slopes alive."""
 
+UNFED = 0.1
+"""Growth of storage organs without nitrogen in hand: only organs that grow can demand any."""
+
 THETA = 0.98
 """Curvature of the minimum of supply and demand."""
 
@@ -141,11 +144,11 @@ def leaf_death_rate(index: Tensor, rate: Tensor | float) -> Tensor:
 def storage_growth_factor(
     carbon: Tensor, nitrogen: Tensor, mobile: Tensor, lowest: Tensor, daily: float = 10.0
 ) -> Tensor:
-    r"""Growth of storage organs that nitrogen in hand allows, :math:`1 - e^{-S / (c_{min} G)}` (-).
+    r"""Growth of storage organs that nitrogen allows, :math:`1 - 0.9 e^{-S / (c_{min} G)}` (-).
 
     The spare nitrogen is :math:`S = N + M - c_{min} C`: what organs hold above their lowest
     concentration, and what can still move there. Storage organs are diluted as far as the lowest
-    concentration, and then grow only as fast as nitrogen comes.
+    concentration, and then grow about as fast as nitrogen comes.
 
     Parameters
     ----------
@@ -159,7 +162,7 @@ def storage_growth_factor(
         Growth on a good day G (g m-2 d-1).
     """
     spare = (nitrogen + mobile - lowest * carbon).clamp(min=0.0)
-    return -torch.expm1(-spare / (lowest * daily))
+    return 1.0 - (1.0 - UNFED) * torch.exp(-spare / (lowest * daily))
 
 
 def leaf_nitrogen_from_capacity(
