@@ -285,8 +285,9 @@ class GlobalModel(GlobalField):
         if held is not None:
             sink, filling = sink * held.leaf_sink_factor, filling * held.storage_sink_factor
             dying = held.leaf_death_rate
+            able = able | {"leaf_share": p["leaf_share"] * held.leaf_sink_factor}
         growth = parts.allocation(
-            p, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h)
+            able, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h)
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
             grow.growing, growth.deficit, dying, features, h)
