@@ -38,17 +38,17 @@ from neuralcrop.models.global_ import (
     TONNES_PER_GRAM,
     TRIGGER_WIDTH,
 )
+from neuralcrop.models.global_components import USUAL, component
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
+from neuralcrop.physics.harvest_index import Organs
 from neuralcrop.processes.energy_water import (
     EnergyBalance,
     Evaporative,
     Interception,
-    PenmanMonteithTranspiration,
     SoilEvaporation,
 )
 from neuralcrop.processes.growth import (
-    Allocation,
     HeatDamage,
     LeafDynamics,
     Respiration,
@@ -56,7 +56,7 @@ from neuralcrop.processes.growth import (
     StemsAndRoots,
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
-from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
+from neuralcrop.processes.photosynthesis import TwoLeafLight
 from neuralcrop.processes.water import Snow, SnowFluxes, SoilColumn, SoilWater
 
 MJ_PER_WATT_DAY = 0.0864
@@ -96,19 +96,34 @@ class _Air(NamedTuple):
 
 
 class GlobalCropProcesses(Processes):
-    """Processes of the `global` set with their closure slots."""
+    """Processes of the `global` set with their closure slots.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    photosynthesis, transpiration, allocation : str
+        Names of components (`neuralcrop.models.global_components.ALTERNATIVES`).
+    version : str
+        Of LPJmL, whose constants the components after it take.
+    """
+
+    def __init__(
+        self, photosynthesis: str = USUAL["photosynthesis"],
+        transpiration: str = USUAL["transpiration"], allocation: str = USUAL["allocation"],
+        version: str = "lpjml6",
+    ) -> None:
         super().__init__()
+        chosen = {"photosynthesis": photosynthesis, "transpiration": transpiration,
+                  "allocation": allocation}
+        self.variant = "" if chosen == USUAL else " ".join((*chosen.values(), version))
         self.phenology = ThermalTimePhenology()
         self.light = TwoLeafLight()
-        self.photosynthesis = Photosynthesis()
+        self.photosynthesis = component("photosynthesis", photosynthesis, version)
         self.energy = EnergyBalance()
         self.interception = Interception()
-        self.transpiration = PenmanMonteithTranspiration()
+        self.transpiration = component("transpiration", transpiration, version)
         self.soil_evaporation = SoilEvaporation()
         self.respiration = Respiration()
-        self.allocation = Allocation()
+        self.allocation = component("allocation", allocation, version)
         self.leaves = LeafDynamics()
         self.organs = StemsAndRoots()
         self.roots = RootGrowth()
@@ -149,10 +164,16 @@ class GlobalModel(CropModel):
             for s in getattr(self.parts, process).specs})
 
     @staticmethod
-    def specs() -> tuple[ParameterSpec, ...]:
+    def specs(parts: GlobalCropProcesses | None = None) -> tuple[ParameterSpec, ...]:
         """Parameters that the model reads: those of its processes and of its events."""
-        specs = [s for part in GlobalCropProcesses().processes().values() for s in part.specs]
+        parts = parts or GlobalCropProcesses()
+        specs = [s for part in parts.processes().values() for s in part.specs]
         return (*specs, *EVENT_SPECS)
+
+    @property
+    def variant(self) -> str:
+        """Components other than the usual ones, for restart files."""
+        return self.parts.variant
 
     def choose_pathways(self, crop: Tensor) -> None:
         """Evaluate only the photosynthetic pathways that the cells' crops have."""
@@ -231,7 +252,7 @@ class GlobalModel(CropModel):
     def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
         """Seed becomes the first roots and the youngest leaves."""
         seed = torch.where(sow, whole(p["seed_carbon"]), 0.0)
-        to_root = whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
+        to_root = whole(self.parts.allocation.seed_root_share(p) * seed)
         s["seed_carbon"] = s["seed_carbon"] - seed
         s["root_carbon"] = s["root_carbon"] + to_root
         leaf = s["leaf_carbon"]
@@ -338,7 +359,8 @@ class GlobalModel(CropModel):
             w["tas"])
         growth = parts.allocation(
             p, stage, grow.growing, x["reserve_carbon"], maintenance,
-            parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
+            parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h,
+            Organs(leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"]))
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
             grow.growing, growth.deficit, features, h)

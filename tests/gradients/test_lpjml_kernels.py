@@ -143,5 +143,5 @@ def test_every_public_function_is_checked():
 
 def test_unknown_versions_are_refused():
     assert lpjml_versions.version_of("lpjml6") is V6
-    with pytest.raises(ValueError, match="lpjml4.*expected lpjml5 or lpjml6"):
+    with pytest.raises(ValueError, match=r"lpjml4.*expected lpjml5 or lpjml6"):
         lpjml_versions.version_of("lpjml4")
