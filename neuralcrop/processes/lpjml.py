@@ -115,18 +115,16 @@ class HaxeltinePrenticePhotosynthesis(Process):
         apar, hours = photons / const.PAR_PER_JOULE, seconds / 3600.0
         pascal = hp.kinetics(t)
         constants = hp.Kinetics(pascal.gamma_star * 1e3 / ps, pascal.km * 1e3 / ps)
-        ceiling = torch.where(p["c4"] > 0.5, hp.CEILING_C4, hp.CEILING_C3)
+        ceiling = _by_pathway(p, hp.CEILING_C3, hp.CEILING_C4)
         stress = hp.temperature_stress(
             t, p["assimilation_lowest"], p["assimilation_optimum_low"],
             p["assimilation_optimum_high"], p["assimilation_highest"], ceiling)
-        optimal = torch.where(p["c4"] > 0.5, hp.OPTIMAL_RATIO_C4, hp.OPTIMAL_RATIO_C3)
+        optimal = _by_pathway(p, hp.OPTIMAL_RATIO_C3, hp.OPTIMAL_RATIO_C4)
         leaves = DailyLeaves(apar, stress, constants, apar, hours, apar, apar)
         best = self._efficiencies(p, leaves, optimal, co2)
-        capacity = choose_pathway(
-            self.pathways, p["c4"],
-            lambda: hp.optimum_capacity(best, apar, hours, v.leaf_respiration_c3, v.curvature),
-            lambda: hp.optimum_capacity(best, apar, hours, v.leaf_respiration_c4, v.curvature))
-        capacity = self.vcmax(capacity, features)
+        b = _by_pathway(p, v.leaf_respiration_c3, v.leaf_respiration_c4)
+        capacity = self.vcmax(
+            hp.optimum_capacity(best, apar, hours, b, v.curvature), features)
         net = self._assimilation(p, leaves._replace(capacity=capacity), best).net.clamp_min(0.0)
         carried = 1e-6 * co2 * (1.0 - optimal) * hp.CARBON_MASS * seconds.clamp_min(SHORTEST_DAY)
         resistance = 1e3 / p["minimum_conductance"]
@@ -182,9 +180,15 @@ class HaxeltinePrenticePhotosynthesis(Process):
         self, p: Parameters, leaves: DailyLeaves, efficiencies: hp.Efficiencies
     ) -> hp.DailyAssimilation:
         v = self.constants
-        b = torch.where(p["c4"] > 0.5, v.leaf_respiration_c4, v.leaf_respiration_c3)
+        b = _by_pathway(p, v.leaf_respiration_c3, v.leaf_respiration_c4)
         return hp.assimilation(
             efficiencies, leaves.capacity, leaves.apar, leaves.day_length, b, v.curvature)
+
+
+def _by_pathway(p: Parameters, c3: float, c4: float) -> Tensor:
+    """Constant of each cell's pathway, in the precision of the run, ``[cell]``."""
+    kind = p["c4"]
+    return torch.where(kind > 0.5, torch.full_like(kind, c4), torch.full_like(kind, c3))
 
 
 class DemandSupplyTranspiration(Process):
@@ -254,8 +258,8 @@ class HarvestIndexAllocation(Process):
     amounts without carbon ever leaving one (LPJmL shares everything anew each day). The leaf sink
     has no effect; leaves stop growing at the onset of senescence.
 
-    The sufficiency of the season's water and nitrogen is not known to the state; stress lowers the
-    harvest index through the share of grain set.
+    The state does not hold the season's sufficiency of water and nitrogen, from which LPJmL takes
+    its stress: the share of grain set stands for it, and also limits what storage organs take.
 
     Source: Schaphoff et al. (2018) doi:10.5194/gmd-11-1343-2018.
 
@@ -330,8 +334,10 @@ class HarvestIndexAllocation(Process):
         index = allocation.harvest_index(
             fphu, p["harvest_index_optimal"], p["harvest_index_minimal"], weight)
         total = organs.leaf + organs.stem + organs.root + organs.storage + reserve
-        return harvest_index.organs_of(
+        wanted = harvest_index.organs_of(
             total, leaf, 1.0, allocation.root_fraction_lpjml(fphu, weight), index)
+        filled = enough * wanted.storage  # grains that were not set take no carbon
+        return wanted._replace(storage=filled, stem=wanted.stem + (wanted.storage - filled))
 
     def seed_root_share(self, p: Parameters) -> Tensor:
         """Share of the seed that becomes roots: that of no heat units, ``[cell]``."""
