@@ -8,6 +8,9 @@ from torch import Tensor
 
 _PARTICLE_DENSITY = 2.65
 
+Pedotransfer = Literal["published", "lpjml"]
+"""Variants of the functions."""
+
 
 class SoilHydraulics(NamedTuple):
     """Hydraulic properties of a soil.
@@ -52,7 +55,7 @@ def saxton_rawls(
     sand: Tensor,
     clay: Tensor,
     organic_matter_percent: Tensor | float,
-    variant: Literal["published", "lpjml"] = "published",
+    variant: Pedotransfer = "published",
 ) -> SoilHydraulics:
     """Pedotransfer functions of Saxton & Rawls (2006), doi:10.2136/sssaj2005.0117.
 

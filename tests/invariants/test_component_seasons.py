@@ -96,3 +96,25 @@ def test_gradients_match_finite_differences() -> None:
                 abs(expected), 1e-9 * float(outcome[0]) / steps[k]):
             failures.append(f"{name}: autograd {found:.6g}, finite difference {expected:.6g}")
     assert not failures, "\n".join(failures)
+
+
+@pytest.mark.slow
+def test_a_day_is_one_graph() -> None:
+    """Values and gradients of the traced day are those of the day itself."""
+    run = season(LPJML, 50, n_cells=2)
+    x, model = run().x, run.model
+    place = model.place(model.table.layout.view(run.p), run.site)
+
+    def day(p: torch.Tensor) -> torch.Tensor:
+        return model.rates(
+            x, run.forcing.values[49], run.forcing.solar_day[49], p, place, 1.0)[0]
+
+    results = []
+    for function in (day, torch.compile(day, backend="aot_eager", fullgraph=True)):
+        p = run.p.clone().requires_grad_()
+        rates = function(p)
+        rates.sum().backward()
+        assert p.grad is not None
+        results.append((rates.detach(), p.grad))
+    for plain, traced in zip(*results, strict=True):
+        torch.testing.assert_close(traced, plain, rtol=1e-12, atol=1e-12)
