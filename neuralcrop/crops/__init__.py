@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+BLOCKS = ("parameters", "lpjml", "nutrients")
+"""Groups of parameters in the files of crops."""
+
+
 class UnknownCropError(KeyError):
     """No crop of that name; says which is nearest."""
 
@@ -53,24 +57,30 @@ def load_crop(name: str) -> dict[str, Any]:
 def _read(name: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     record: dict[str, Any] = yaml.safe_load(text)
-    parameters: dict[str, Any] = {}
-    for parent in record.get("inherits", []):
-        parameters.update(_read(parent)["parameters"])
-    parameters.update(record["parameters"])
-    return {**record, "parameters": parameters}
+    blocks: dict[str, dict[str, Any]] = {block: {} for block in BLOCKS}
+    for block, merged in blocks.items():
+        for parent in record.get("inherits", []):
+            merged.update(_read(parent)[block])
+        merged.update(record.get(block, {}))
+    return {**record, **blocks}
 
 
-def load_catalogue(names: tuple[str, ...] | None = None) -> dict[str, dict[str, ParameterValue]]:
+def load_catalogue(
+    names: tuple[str, ...] | None = None, blocks: tuple[str, ...] = BLOCKS[:1]
+) -> dict[str, dict[str, ParameterValue]]:
     """Parameter values by crop.
 
     Parameters
     ----------
     names : tuple of str, optional
         Crops; all by default.
+    blocks : tuple of str
+        Of `BLOCKS`: ``parameters`` has those of the usual processes, ``lpjml`` those of the
+        components after LPJmL, ``nutrients`` those of nitrogen and soil organic matter.
     """
     return {
         crop: {key: _value(crop, key, record)
-               for key, record in load_crop(crop)["parameters"].items()}
+               for block in blocks for key, record in load_crop(crop)[block].items()}
         for crop in names or crop_names()
     }
 

@@ -15,7 +15,7 @@ from neuralcrop.data import units
 from neuralcrop.data.align import to_cells
 from neuralcrop.data.errors import Problems, nearest
 from neuralcrop.data.tensors import CellIndex
-from neuralcrop.physics.soil_hydraulics import saxton_rawls
+from neuralcrop.physics.soil_hydraulics import Pedotransfer, saxton_rawls
 
 log = logging.getLogger("neuralcrop.data")
 
@@ -131,7 +131,7 @@ def soil_layers(
 
 def prepare_soil(
     soil: SoilInput, cells: CellIndex, *, dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    device: torch.device | str | None = None, pedotransfer: Pedotransfer = "published",
 ) -> Site:
     """The site record of a run.
 
@@ -146,18 +146,21 @@ def prepare_soil(
         Cells of the run.
     dtype, device
         Of the tensors.
+    pedotransfer : str
+        Functions of texture: as published, or with the squared coefficient of LPJmL for parity.
 
     Raises
     ------
     InputError
         With every problem found.
     """
-    return site_record(soil_layers(soil, cells), cells, dtype=dtype, device=device)
+    return site_record(
+        soil_layers(soil, cells), cells, dtype=dtype, device=device, pedotransfer=pedotransfer)
 
 
 def site_record(
     values: Mapping[str, np.ndarray], cells: CellIndex, *, dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    device: torch.device | str | None = None, pedotransfer: Pedotransfer = "published",
 ) -> Site:
     """The site record from soil on the model's layers.
 
@@ -169,11 +172,13 @@ def site_record(
         Cells of the run.
     dtype, device
         Of the tensors.
+    pedotransfer : str
+        Functions of texture: as published, or with the squared coefficient of LPJmL for parity.
     """
     texture = [torch.from_numpy(np.array(values[n], dtype="float64")) for n in ("sand", "clay")]
     matter = torch.from_numpy(
         np.clip(values["organic_carbon"] * OM_PER_OC, 0.0, _MAX_OM).astype("float64"))
-    ptf = saxton_rawls(texture[0], texture[1], matter)
+    ptf = saxton_rawls(texture[0], texture[1], matter, pedotransfer)
     water = {
         name: _filled(values.get(name), estimate.numpy()) for name, estimate in zip(
             ("theta_wp", "theta_fc", "theta_sat", "ksat"),

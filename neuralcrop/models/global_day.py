@@ -16,6 +16,7 @@ from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
 from neuralcrop.models.global_ import EVENT_SPECS, layouts, rounding
+from neuralcrop.models.global_components import USUAL, component
 from neuralcrop.models.global_field import GlobalField
 from neuralcrop.models.global_nutrients import (
     FALLOW_NUTRIENTS,
@@ -30,15 +31,14 @@ from neuralcrop.models.global_nutrients import (
 )
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
+from neuralcrop.physics.harvest_index import Organs
 from neuralcrop.processes.energy_water import (
     EnergyBalance,
     Evaporative,
     Interception,
-    PenmanMonteithTranspiration,
     SoilEvaporation,
 )
 from neuralcrop.processes.growth import (
-    Allocation,
     HeatDamage,
     LeafDynamics,
     Respiration,
@@ -46,7 +46,7 @@ from neuralcrop.processes.growth import (
     StemsAndRoots,
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
-from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
+from neuralcrop.processes.photosynthesis import TwoLeafLight
 from neuralcrop.processes.water import Pond, Snow, SnowFluxes, SoilColumn, SoilWater
 
 MJ_PER_WATT_DAY = 0.0864
@@ -97,21 +97,32 @@ class GlobalCropProcesses(NutrientProcesses):
 
     Parameters
     ----------
+    photosynthesis, transpiration, allocation : str
+        Names of components (`neuralcrop.models.global_components.ALTERNATIVES`).
+    version : str
+        Of LPJmL, whose constants the components after it take.
     nutrients : bool
-        With those of nitrogen and soil organic matter.
+        With the processes of nitrogen and soil organic matter.
     """
 
-    def __init__(self, nutrients: bool = False) -> None:
+    def __init__(
+        self, photosynthesis: str = USUAL["photosynthesis"],
+        transpiration: str = USUAL["transpiration"], allocation: str = USUAL["allocation"],
+        version: str = "lpjml6", nutrients: bool = False,
+    ) -> None:
         super().__init__()
+        chosen = {"photosynthesis": photosynthesis, "transpiration": transpiration,
+                  "allocation": allocation}
+        self.variant = "" if chosen == USUAL else " ".join((*chosen.values(), version))
         self.phenology = ThermalTimePhenology()
         self.light = TwoLeafLight()
-        self.photosynthesis = Photosynthesis()
+        self.photosynthesis = component("photosynthesis", photosynthesis, version)
         self.energy = EnergyBalance()
         self.interception = Interception()
-        self.transpiration = PenmanMonteithTranspiration()
+        self.transpiration = component("transpiration", transpiration, version)
         self.soil_evaporation = SoilEvaporation()
         self.respiration = Respiration()
-        self.allocation = Allocation()
+        self.allocation = component("allocation", allocation, version)
         self.leaves = LeafDynamics()
         self.organs = StemsAndRoots()
         self.roots = RootGrowth()
@@ -154,7 +165,8 @@ class GlobalModel(GlobalField):
         self.fluxes, self.stoichiometry = rows.fluxes, rows.stoichiometry
         self.fallow_state, self.fallow_fluxes = rows.fallow_state, rows.fallow_fluxes
         self.fallow_stoichiometry = rows.fallow_stoichiometry
-        super().__init__(table, parts or GlobalCropProcesses(nutrients), network, covariates)
+        parts = parts or GlobalCropProcesses(nutrients=nutrients)
+        super().__init__(table, parts, network, covariates)
         known = self.table.layout.sizes
         self.fallow_parameters = Layout({
             s.name: known[s.name]
@@ -166,10 +178,16 @@ class GlobalModel(GlobalField):
         self.register_buffer("phases", torch.tensor(phases).unsqueeze(-1), persistent=False)
 
     @staticmethod
-    def specs(nutrients: bool = False) -> tuple[ParameterSpec, ...]:
+    def specs(parts: GlobalCropProcesses | None = None) -> tuple[ParameterSpec, ...]:
         """Parameters that the model reads: those of its processes and of its events."""
-        parts = GlobalCropProcesses(nutrients).processes().values()
-        return (*(s for part in parts for s in part.specs), *EVENT_SPECS)
+        parts = parts or GlobalCropProcesses()
+        specs = [s for part in parts.processes().values() for s in part.specs]
+        return (*specs, *EVENT_SPECS)
+
+    @property
+    def variant(self) -> str:
+        """Components other than the usual ones, for restart files."""
+        return f"{self.parts.variant} nutrients".strip() if self.nutrients else self.parts.variant
 
     def choose_pathways(self, crop: Tensor) -> None:
         """Evaluate only the photosynthetic pathways that the cells' crops have."""
@@ -261,7 +279,9 @@ class GlobalModel(GlobalField):
         grow = parts.phenology(
             p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
         held = stress(parts, p, x, features) if self.nutrients else None
-        able = p if held is None else {**p, "vcmax25": p["vcmax25"] * held.vcmax_factor}
+        able = p
+        if held is not None and "vcmax25" in p:
+            able = {**p, "vcmax25": p["vcmax25"] * held.vcmax_factor}
         light = parts.light(sun, air.rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
             able, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
@@ -285,9 +305,11 @@ class GlobalModel(GlobalField):
         if held is not None:
             sink, filling = sink * held.leaf_sink_factor, filling * held.storage_sink_factor
             dying = held.leaf_death_rate
-            able = able | {"leaf_share": p["leaf_share"] * held.leaf_sink_factor}
+            if "leaf_share" in p:  # shoots grow fewer leaves, and more of the rest
+                able = able | {"leaf_share": p["leaf_share"] * held.leaf_sink_factor}
         growth = parts.allocation(
-            able, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h)
+            able, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h,
+            Organs(leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"]))
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
             grow.growing, growth.deficit, dying, features, h)

@@ -155,6 +155,13 @@ class NutrientProcesses(Processes):
         self.nitrogen = CropNitrogen()
 
 
+def nutrient_parameters() -> frozenset[str]:
+    """Parameters that only models with nutrients read."""
+    parts = NutrientProcesses()
+    parts.add_nutrients()
+    return frozenset(s.name for part in parts.processes().values() for s in part.specs)
+
+
 def organs(x: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Carbon and nitrogen of leaves, stems, roots and storage, g m-2, ``[4, cell]``."""
     carbon = torch.stack((

@@ -11,6 +11,7 @@ from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.numerics import clip01, donor_limit, limit_demand, safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
+from neuralcrop.physics.harvest_index import Organs
 from neuralcrop.processes.base import Parameters, Process
 
 STAGE_NODES = 11
@@ -101,7 +102,7 @@ class Allocation(Process):
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
         maintenance: Tensor, leaf_sink: Tensor, grain_set: Tensor, features: Features | None,
-        h: float,
+        h: float, organs: Organs,
     ) -> Growth:
         """Fluxes out of the reserve.
 
@@ -119,6 +120,8 @@ class Allocation(Process):
             For a neural closure.
         h : float
             Step of the limiter, d; 0 for its continuous limit.
+        organs : Organs
+            Carbon of the organs, which the tables do not look at.
         """
         paid = limit_demand(reserve, growing * maintenance, h)
         left = (reserve - paid * h).clamp_min(0.0)
@@ -138,6 +141,10 @@ class Allocation(Process):
         used = leaf_used + stem + root + storage
         return Growth(*built, used - sum(built[1:], built[0]), paid,
                       growing * maintenance - paid)
+
+    def seed_root_share(self, p: Parameters) -> Tensor:
+        """Share of the seed that becomes roots, ``[cell]``."""
+        return p["root_share"][0].clamp(0.0, 1.0)
 
 
 class LeafDynamics(Process):

@@ -433,7 +433,7 @@ def configured_inputs(config: Any) -> dict[str, Any]:
 
     chosen = ModelSpec(
         values=dict(config.crop.parameters), set=config.model.set,
-        production=config.model.production)
+        production=config.model.production, **config.model.components)
     model: str | ModelSpec = config.run or chosen
     compute = config.compute
     return {

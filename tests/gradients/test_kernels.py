@@ -35,7 +35,9 @@ from neuralcrop.physics import photosynthesis_c4 as c4
 
 # Processes with files of their own tests.
 ELSEWHERE = {
-    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72"}
+    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72",
+    "harvest_index", "haxeltine_prentice", "lpjml_transpiration", "lpjml_versions",
+}
 
 # Steps whose declared slope is not their derivative.
 STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
@@ -198,6 +200,8 @@ KERNELS = [
     (allocation.harvest_index, v(0.4, 0.9), v(0.5, 2.0), v(0.2, 1.1), v(0.9)),
     (allocation.storage_share_lpjml, v(0.4, 1.7)),
     (allocation.phenological_lai_lpjml, v(0.2, 0.8), (0.05, 0.05), (0.45, 0.95), 0.7, 0.5),
+    (allocation.phenological_lai_lpjml, v(0.2, 0.8), (v(0.05), v(0.06)), (v(0.45), v(0.95)), v(0.7),
+     v(0.5), v(0.1)),
     (allocation.root_distribution, v(0.94), v(20.0), v(50.0)),
     (nitrogen_demand.maximum_concentration, v(0.3, 1.7), rows(0.06, 0.02, 0.014), v(0.5), v(0.4),
      v(0.0176), 0.0, 1.0),
@@ -228,6 +232,8 @@ KERNELS = [
     (leaf_area.juvenile_growth, v(0.5), v(0.03), v(20.0), v(8.0)),
 
     (soil_hydraulics.saxton_rawls, *LOAM, v(2.5)),
+    (soil_hydraulics.organic_matter_percent, v(3000.0), v(0.45), v(200.0)),
+    (soil_hydraulics.loosened, soil_hydraulics.saxton_rawls(*LOAM, 2.5), v(0.8)),
     (soil_hydraulics.unsaturated_conductivity, v(0.2, 0.4, 0.3),
      soil_hydraulics.saxton_rawls(*LOAM, 2.5)),
 
