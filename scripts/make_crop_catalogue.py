@@ -55,7 +55,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "juvenile_growth_rate": (0.004, 0.06), "extinction": (0.4, 0.9),
     "root_growth_rate": (0.005, 0.04), "maintenance_leaf": (0.01, 0.04),
     "maintenance_stem": (0.005, 0.025), "maintenance_root": (0.005, 0.025),
-    "maintenance_storage": (0.002, 0.02), "specific_leaf_area": (0.03, 0.08),
+    "maintenance_storage": (0.002, 0.02), "capacity_decline": (0.0, 1.0), "specific_leaf_area": (0.03, 0.08),
 }
 """Bounds of derived parameters, as in the files written by hand; widened where the value is near."""
 
@@ -77,8 +77,13 @@ def table(p: Mapping[str, ParameterValue], name: str, at: np.ndarray) -> np.ndar
     return np.interp(at, p[f"{name}_x"].value, p[name].value)
 
 
-def derived(variety: str, reference: str, storage_carbon: float) -> Iterator[tuple[str, Entry]]:
-    """Parameters that a variety of WOFOST 7.2 gives, by rule."""
+def derived(
+    variety: str, reference: str, storage_carbon: float, harvested: float
+) -> Iterator[tuple[str, Entry]]:
+    """Parameters that a variety of WOFOST 7.2 gives, by rule.
+
+    What is not harvested of its storage organ counts as stem.
+    """
     p = wofost72.load_variety(variety)
 
     def scalar(name: str) -> float:
@@ -95,8 +100,11 @@ def derived(variety: str, reference: str, storage_carbon: float) -> Iterator[tup
     root = table(p, "FRTB", at)
     shoot = np.stack([table(p, name, at) for name in ("FLTB", "FSTB", "FOTB")])
     shoot = shoot / shoot.sum(axis=0)
+    shoot[1:] += np.outer((1.0 - harvested, harvested - 1.0), shoot[2])
+    part = "" if harvested == 1.0 else f"{harvested:g} of FOTB is harvested, the rest put to stems"
     for name, values in zip(("root", "leaf", "stem", "storage"), (root, *shoot), strict=True):
-        yield entry(f"{name}_share", [round(float(v), 4) for v in values])
+        yield entry(f"{name}_share", [round(float(v), 4) for v in values],
+                    part if name in ("stem", "storage") else "")
     for organ, (name, carbon) in (ORGAN_CARBON | {"storage": ("CVO", storage_carbon)}).items():
         yield entry(f"efficiency_{organ}", round(scalar(name) * carbon / GLUCOSE_CARBON, 3),
                     f"{name} x {carbon:g} / {GLUCOSE_CARBON:g}")
@@ -114,6 +122,10 @@ def derived(variety: str, reference: str, storage_carbon: float) -> Iterator[tup
     area = float((table(p, "SLATB", NODES) * weight).sum() / weight.sum())
     yield entry("specific_leaf_area", round(10.0 * area / CARBON, 3),
                 f"SLATB weighted by the growth of leaves over {CARBON:g}")
+    late = np.linspace(1.0, 2.0, 101)
+    left = float(table(p, "AMAXTB", late).mean()) / max(p["AMAXTB"].value)
+    yield entry("capacity_decline", round(2.0 * (1.0 - left), 2),
+                "twice the mean loss of AMAXTB from anthesis on")
     if scalar("IDSL") >= 1.0:
         yield entry("photoperiod_critical", scalar("DLC"))
         yield entry("photoperiod_optimal", scalar("DLO"))
@@ -149,7 +161,7 @@ def chosen(name: str, choice: Any, sources: Mapping[str, str]) -> Entry:
 def parameters(record: Mapping[str, Any], sources: Mapping[str, str]) -> dict[str, Entry]:
     """All parameters of a crop, those chosen after those derived."""
     choices = dict(record["parameters"])
-    storage = choices.pop("storage_carbon", GRAIN_CARBON)
+    storage, harvested = choices.pop("storage_carbon", GRAIN_CARBON), choices.pop("harvested", 1.0)
     if "like" in record:
         found = dict(of_relative(record["like"]))
     else:
@@ -158,7 +170,7 @@ def parameters(record: Mapping[str, Any], sources: Mapping[str, str]) -> dict[st
         reference = f"WOFOST 7.2 {default}; {REFERENCE}"
         if "relative" in record:
             reference = f"{record['relative']}: {reference}"
-        found = dict(derived(variety, reference, storage))
+        found = dict(derived(variety, reference, storage, harvested))
     return found | {name: chosen(name, choice, sources) for name, choice in choices.items()}
 
 
