@@ -55,9 +55,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "juvenile_growth_rate": (0.004, 0.06), "extinction": (0.4, 0.9),
     "root_growth_rate": (0.005, 0.04), "maintenance_leaf": (0.01, 0.04),
     "maintenance_stem": (0.005, 0.025), "maintenance_root": (0.005, 0.025),
-    "maintenance_storage": (0.002, 0.02), "capacity_decline": (0.0, 1.0), "specific_leaf_area": (0.03, 0.08),
+    "maintenance_storage": (0.002, 0.02), "capacity_decline": (0.0, 1.0),
+    "specific_leaf_area": (0.03, 0.08),
 }
-"""Bounds of derived parameters, as in the files written by hand; widened where the value is near."""
+"""Bounds of derived parameters, as in the files by hand; widened where the value is near."""
 
 SHARE_OF_VALUE = {"thermal_time_vegetative": (0.6, 1.6), "thermal_time_reproductive": (0.6, 1.6),
                   "seed_carbon": (0.3, 4.0), "photoperiod_critical": (0.6, 1.2),

@@ -58,10 +58,9 @@ CROP_RULES: dict[str, CropRule] = {
     "bean": CropRule(10.0), "dry_bean": CropRule(10.0), "pulses": CropRule(10.0),
     "chickpea": CropRule(10.0), "pea": CropRule(5.0), "field_pea": CropRule(5.0),
 }
-"""Thresholds of cropCalendars (Minoli et al. 2019, doi:10.1016/j.gloplacha.2018.12.013: maize, rice,
-sorghum, millet, soybean, wheat) and of the functional types of LPJmL 6.0.6: barley and rye as
-temperate cereals, rapeseed, sunflower, cassava, sugarcane, sugar beet, groundnut, beans as pulses.
-Priors: potato as temperate roots, cotton as groundnut, pea as temperate cereals, which it is sown
+"""Thresholds of cropCalendars (maize, rice, sorghum, millet, soybean, wheat; Minoli et al. 2019,
+doi:10.1016/j.gloplacha.2018.12.013) and of the functional types of LPJmL 6.0.6: barley and rye as
+temperate cereals, rapeseed, sunflower, cassava, sugarcane, sugar beet, groundnut, pulses. Priors: potato as temperate roots, cotton as groundnut, pea as temperate cereals, which it is sown
 with."""
 
 DEFAULT_RULE = CropRule(10.0)
