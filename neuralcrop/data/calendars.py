@@ -60,8 +60,8 @@ CROP_RULES: dict[str, CropRule] = {
 }
 """Thresholds of cropCalendars (maize, rice, sorghum, millet, soybean, wheat; Minoli et al. 2019,
 doi:10.1016/j.gloplacha.2018.12.013) and of the functional types of LPJmL 6.0.6: barley and rye as
-temperate cereals, rapeseed, sunflower, cassava, sugarcane, sugar beet, groundnut, pulses. Priors: potato as temperate roots, cotton as groundnut, pea as temperate cereals, which it is sown
-with."""
+temperate cereals, rapeseed, sunflower, cassava, sugarcane, sugar beet, groundnut, pulses. Priors:
+potato as temperate roots, cotton as groundnut, pea as temperate cereals, with which it is sown."""
 
 DEFAULT_RULE = CropRule(10.0)
 """Crops without a rule of their own."""
