@@ -19,6 +19,7 @@ EAGER = Compute(compile=False)
 TROPICAL = {"cassava", "sugarcane", "rice", "millet", "groundnut", "cotton", "sorghum"}
 
 
+@pytest.mark.slow
 def test_a_season_on_made_up_weather() -> None:
     crops = list(crop_names())
     cool = suitable_cells(1, min_lat=45.0, max_lat=55.0)[0]
