@@ -7,10 +7,12 @@ The files beside this module are crops of the `global` set of processes; those o
 from __future__ import annotations
 
 import difflib
+from collections.abc import Container
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from neuralcrop.core.parameters import ParameterError, ParameterValue
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
 
 BLOCKS = ("parameters", "lpjml", "nutrients")
 """Groups of parameters in the files of crops."""
+
+ALIASES = {
+    "wheat": "winter_wheat", "corn": "maize", "soy": "soybean", "spring_barley": "barley",
+    "winter_rye": "rye", "canola": "rapeseed", "sugarbeet": "sugar_beet",
+    "sugar_cane": "sugarcane", "peanut": "groundnut", "bean": "dry_bean", "field_pea": "pea",
+}
+"""Other names of crops of the `global` set."""
 
 
 class UnknownCropError(KeyError):
@@ -36,16 +45,41 @@ def crop_names() -> tuple[str, ...]:
     return tuple(sorted(f[:-5] for f in files if f.endswith(".yaml") and not f.startswith("_")))
 
 
+def full_name(name: str, known: Container[str] = ()) -> str:
+    """Name in the catalogue of a crop that may go by another (`ALIASES`); others unchanged.
+
+    Parameters
+    ----------
+    name : str
+        Crop.
+    known : container of str
+        Names that stand for themselves.
+    """
+    return name if name in known else ALIASES.get(name, name)
+
+
+def full_names(crop: Any, known: Container[str] = ()) -> Any:
+    """`full_name` of a crop, or of each of a sequence, array or DataArray of crops."""
+    if isinstance(crop, str):
+        return full_name(crop, known)
+    if hasattr(crop, "dims"):
+        return crop.copy(data=full_names(crop.values, known))
+    array = np.asarray(crop, dtype=object)
+    return np.array([full_name(str(n), known) for n in array.ravel()],
+                    dtype=object).reshape(array.shape)
+
+
 def load_crop(name: str) -> dict[str, Any]:
-    """Whole record of a crop, with inherited parameters filled in.
+    """Whole record of a crop, by its name or another (`ALIASES`), with inherited parameters.
 
     Raises
     ------
     UnknownCropError
         If the catalogue has no such crop.
     """
+    name = full_name(name)
     if name not in crop_names():
-        near = difflib.get_close_matches(name, crop_names(), n=1)
+        near = difflib.get_close_matches(name, (*crop_names(), *ALIASES), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UnknownCropError(
             f"unknown crop {name!r}{hint} The catalogue has {', '.join(crop_names())} "

@@ -237,6 +237,7 @@ def prepare_run(
     compute: Compute | None = None,
 ) -> PreparedRun:
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
+    from neuralcrop.crops import full_names as other_names
     from neuralcrop.crops.wofost72 import full_names
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import prepare_management
@@ -258,6 +259,8 @@ def prepare_run(
         built = model if isinstance(model, CropModel) else load_model(model)
     if crop is None:
         crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
+    if built.set_name == "global":
+        crop = other_names(crop, built.table.crops)
     if isinstance(crop, str) and crop not in built.table.crops:
         _explain_crop(crop, built)
     device, dtype = compute.torch_device(), compute.torch_dtype()
