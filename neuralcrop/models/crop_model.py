@@ -65,6 +65,9 @@ class CropModel(nn.Module, ABC):
         Rows of the state of which the set reads former days; none for most.
     n_wanted : int
         Rows of the history that a day reads.
+    place_gradient : str
+        Field of the place that holds what was calculated of the parameters, for sets with a
+        history.
     daily_euler : bool
         Whether the set is defined by one Euler step a day.
     """
@@ -77,6 +80,7 @@ class CropModel(nn.Module, ABC):
     fallow_state: Layout = Layout({})
     forcing_names: ClassVar[tuple[str, ...]] = FORCING_NAMES
     history_rows: ClassVar[tuple[str, ...]] = ()
+    place_gradient: ClassVar[str] = ""
     daily_euler: ClassVar[bool] = False
     n_wanted: ClassVar[int] = 0
     covariate_mean: Tensor
