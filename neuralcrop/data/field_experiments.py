@@ -21,6 +21,7 @@ from neuralcrop.data.field_tables import (
     FieldTables,
     read_site_years,
     read_tables,
+    records,
 )
 from neuralcrop.data.field_weather import (
     WIND_HEIGHT,
@@ -221,7 +222,7 @@ def _by_crop(
     table = tables.treatments
     rows = np.flatnonzero(table["usable"].to_numpy(bool))
     if tables.crop == "wheat":
-        winter = np.array([is_winter(table.loc[r, "sowing"], table.loc[r, "lat"]) for r in rows])
+        winter = np.array([is_winter(r["sowing"], r["lat"]) for r in records(table.iloc[rows])])
         named = np.where(winter, "winter_wheat", "spring_wheat")
     else:
         names = CROP_NAMES.get(tables.crop, (tables.crop,))
@@ -259,7 +260,7 @@ def _batch(
     solar = np.zeros((n_days, n))
     known_days = np.zeros(n, dtype=int)
     series: dict[tuple[str, int], tuple[pd.DatetimeIndex, np.ndarray, np.ndarray] | None] = {}
-    for k, row in table.iterrows():
+    for k, row in enumerate(records(table)):
         key = (row["source"], int(row["series"]))
         where = f"{row['source']}, {row['experiment']} treatment {row['treatment']}"
         if key not in series:
@@ -270,11 +271,11 @@ def _batch(
         if ready is None:
             continue
         first = row["sowing"] - pd.Timedelta(days=lead)
-        values[:, :, int(str(k))], solar[:, int(str(k))] = cut(*ready, first, n_days)
-        known_days[int(str(k))] = (ready[0][-1] - row["sowing"]).days
+        values[:, :, k], solar[:, k] = cut(*ready, first, n_days)
+        known_days[k] = (ready[0][-1] - row["sowing"]).days
     table["weather_days"] = known_days
-    profiles = [by_source[r["source"]].soils.get(int(r["profile"])) for _, r in table.iterrows()]
-    names = [f"{r['source']}, {r['experiment']}" for _, r in table.iterrows()]
+    profiles = [by_source[r["source"]].soils.get(int(r["profile"])) for r in records(table)]
+    names = [f"{r['source']}, {r['experiment']}" for r in records(table)]
     site = prepare_profiles(
         profiles, table["lat"].to_numpy(float), table["lon"].to_numpy(float),
         table["elevation"].to_numpy(float), names, problems, notes)

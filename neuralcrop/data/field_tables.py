@@ -1,8 +1,8 @@
 """Files of field experiments as tables: treatments, events, observations, weather, soil profiles.
 
-A file holds several tables, each the set of variables of one dimension; `read_tables` joins them and
-says all that is wrong at once. `read_site_years` brings a file of one trial a site-year to the same
-form.
+A file holds several tables, each the set of variables of one dimension; `read_tables` joins them
+and says all that is wrong at once. `read_site_years` brings a file of one trial a site-year to the
+same form.
 """
 
 from __future__ import annotations
@@ -133,6 +133,11 @@ def _frame(data: xr.Dataset, dim: str) -> pd.DataFrame:
     return data[[v for v in data.data_vars if data[v].dims == (dim,)]].to_dataframe()
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as mappings."""
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
 def _treatments(data: xr.Dataset) -> pd.DataFrame:
     """Treatments with what their experiments say."""
     raw, experiments = _frame(data, "treatment"), _frame(data, "experiment")
@@ -211,20 +216,20 @@ def check_tables(tables: FieldTables, problems: Problems) -> None:
     for experiment in table.loc[unreal, "experiment"].unique():
         tables.left_out.append(f"{experiment}: its notes call it {NOT_REAL}")
     tables.treatments = table = table.assign(usable=~unreal)
-    for row in table[table["usable"]].itertuples():
-        where = f"{source}, {row.experiment} treatment {row.treatment}"
-        if pd.isna(row.sowing):
+    for row in records(table[table["usable"]]):
+        where = f"{source}, {row['experiment']} treatment {row['treatment']}"
+        if pd.isna(row["sowing"]):
             problems.add(f"{where}, variable sowing_date", "missing or not a date",
                          "a date YYYY-MM-DD", "")
-        if row.series not in tables.weather:
-            problems.add(f"{where}, variable weather_series", f"no series {row.series}",
+        if row["series"] not in tables.weather:
+            problems.add(f"{where}, variable weather_series", f"no series {row['series']}",
                          f"one of {len(tables.weather)} series", "")
-        if not np.isfinite(row.lat):
+        if not np.isfinite(row["lat"]):
             problems.add(f"{where}, variable lat", "missing", "degrees north", "")
-        if row.profile >= 0 and row.profile not in tables.soils:
-            problems.add(f"{where}, variable soil_profile", f"no profile {row.profile}",
+        if row["profile"] >= 0 and row["profile"] not in tables.soils:
+            problems.add(f"{where}, variable soil_profile", f"no profile {row['profile']}",
                          f"-1 or one of {len(tables.soils)} profiles", "")
-        observed = getattr(row, "_asdict")().get("yield", table.loc[row.Index, "yield"])
+        observed = row["yield"]
         if np.isfinite(observed) and not 0.0 <= observed <= 40.0:
             problems.add(f"{where}, variable yield", f"{observed:g} t ha-1", "0 to 40 t ha-1",
                          "check units")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from neuralcrop.data.timeaxis import Days
 from neuralcrop.physics import evapotranspiration as et
 
 WIND_HEIGHT = 2.0
-"""Height of agrometeorological wind measurements without another statement, m (FAO-56, p. 55)."""
+"""Height of agrometeorological wind measurements without another statement, m, that of FAO-56."""
 
 REPEATED_DAYS = 15
 """Days at either end of a record that are repeated where a run goes beyond it."""
@@ -79,7 +79,7 @@ def prepare_series(
     if daily[list(_ALWAYS)].isna().any().any():
         return None
     _fill_optional(daily, where, notes)
-    variables = [n for n in daily if not daily[n].isna().any()]
+    variables = [str(n) for n in daily if not daily[n].isna().any()]
     data = xr.Dataset(
         {n: ("time", daily[n].to_numpy("float32"), {"units": WEATHER[n]}) for n in variables},
         coords={"time": daily.index, "lat": float(lat), "lon": float(lon),
@@ -183,7 +183,7 @@ def layer_means(bottom: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def prepare_profiles(
-    profiles: list[Mapping[str, np.ndarray] | None], lat: np.ndarray, lon: np.ndarray,
+    profiles: Sequence[Mapping[str, np.ndarray] | None], lat: np.ndarray, lon: np.ndarray,
     elevation: np.ndarray, where: list[str], problems: Problems, notes: Notes,
 ) -> Site:
     """Soil profiles on the model's layers, one a cell.
@@ -194,7 +194,7 @@ def prepare_profiles(
 
     Parameters
     ----------
-    profiles : list of mapping or None
+    profiles : sequence of mapping or None
         Variables ``[layer]``: depths in cm, water contents, ksat in cm h-1, texture and organic
         carbon in %. None for the default loam.
     lat, lon, elevation : numpy.ndarray
