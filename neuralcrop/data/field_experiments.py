@@ -255,6 +255,10 @@ def _batch(
         ignore_index=True)
     by_source = {t.source: t for t, _ in parts}
     _observed_days(table, notes)
+    # one cultivar is spelt in several ways, its code is not
+    table["cultivar_name"] = table["cultivar"]
+    code = table["cultivar_id"].astype(str).where(table["cultivar_id"].ne(""))
+    table["cultivar"] = table["cultivar"].groupby(code.fillna(table["cultivar"])).transform("first")
     n, n_days = len(table), lead + season_days + 1
     values = np.zeros((n_days, 10, n), dtype=np.float32)
     solar = np.zeros((n_days, n))

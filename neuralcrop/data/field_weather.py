@@ -100,10 +100,9 @@ def prepare_series(
 
 
 def _fill_optional(daily: pd.DataFrame, where: str, notes: Notes) -> None:
-    """Humidity and wind: short gaps by lines, long ones by rule; drop what is all missing."""
+    """Humidity and wind: short gaps by lines, long ones by rule."""
     for name in ("vap", "tdew", "hurs", "sfcwind"):
         if name not in daily or daily[name].isna().all():
-            daily.drop(columns=name, inplace=True, errors="ignore")
             continue
         daily[name] = gaps.interpolate(daily[[name]].to_numpy(copy=True))[:, 0]
         missing = daily[name].isna()

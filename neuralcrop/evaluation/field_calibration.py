@@ -48,8 +48,14 @@ PHOTOPERIOD: dict[str, tuple[float, float, float]] = {
     "photoperiod_optimal": (13.0, 10.5, 17.0), "photoperiod_span": (8.0, 1.5, 16.0),
 }
 """Start, lower and upper bound, h: day length (with twilight) above which short-day crops are
-delayed, and the span from there to the one that stops them. A wide prior; that cultivars of soybean
-differ in both is known from Grimm et al. (1993), Crop Science 33, 137-144."""
+delayed, and the span from there to the one that stops them. A weak response, as a wide prior."""
+
+SOYBEAN_PHOTOPERIOD: dict[str, tuple[float, float, float]] = {
+    "photoperiod_optimal": (14.0, 10.5, 17.0), "photoperiod_span": (3.5, 1.5, 16.0),
+}
+"""The same for soybean, whose response is known to be strong: about 13.4 h between sunrise and
+sunset and a slope of 0.29 h-1 in maturity group III (Grimm et al. 1993, Crop Science 33, 137-144;
+Boote et al. 1998)."""
 
 SOYBEAN_GROUPS = {
     "MAJ": -2.0, "LABR": -1.0, "ALTONA": -1.0, "MAPLE ARROW": -1.0, "MCCALL": -1.0, "CHAND": 0.0,
@@ -305,7 +311,7 @@ def _base(
         base[name] = (float(table.values[row, column]), float(table.lower[row, column]),
                       float(table.upper[row, column]))
     if batch.crop in SHORT_DAY_CROPS and trials >= ENOUGH_TRIALS:
-        base |= PHOTOPERIOD
+        base |= SOYBEAN_PHOTOPERIOD if batch.crop == "soybean" else PHOTOPERIOD
     return base
 
 
