@@ -361,3 +361,20 @@ class LoggerConfig(Section):
     """metrics.csv."""
     tensorboard: bool
     """TensorBoard events."""
+
+
+class FieldExperimentsConfig(Section):
+    """Field experiments to run, calibrate on and score."""
+
+    root: str | None
+    """Directory of files; null: ``data/field_experiments`` below ``$NEURALCROP_SHARED`` or here."""
+    crops: list[str]
+    """Crops of the catalogue; none: all that the files have."""
+    wind_height: PositiveFloat
+    """Height of the wind measurements, m."""
+    seed: NonNegativeInt
+    """Of the order in which trials are put into halves."""
+    iterations: PositiveInt
+    """Of the calibration."""
+    learning_rate: PositiveFloat
+    """Of the calibration."""
