@@ -68,7 +68,7 @@ SHARE_OF_VALUE = {"thermal_time_vegetative": (0.6, 1.6), "thermal_time_reproduct
 MARGIN = 1.25
 """A derived value may at least be divided and multiplied by this."""
 
-HEADER = "# Made by scripts/make_crop_catalogue.py from scripts/crop_choices.yaml; do not edit.\n"
+HEADER = "# Parameters made by scripts/make_crop_catalogue.py from scripts/crop_choices.yaml.\n"
 
 Entry = dict[str, Any]
 
@@ -202,8 +202,15 @@ def quoted(text: str) -> str:
 def pages() -> dict[str, str]:
     """Files by name of crop."""
     choices = yaml.safe_load(CHOICES.read_text(encoding="utf-8"))
-    return {name: page(name, record, choices["sources"])
+    return {name: page(name, record, choices["sources"]) + own_blocks(TARGET / f"{name}.yaml")
             for name, record in choices["crops"].items()}
+
+
+def own_blocks(path: Path) -> str:
+    """Blocks of a file after its ``parameters``, which are written by hand."""
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    starts = [text.index(f"\n{block}:") + 1 for block in crops.BLOCKS[1:] if f"\n{block}:" in text]
+    return text[min(starts):] if starts else ""
 
 
 def main() -> None:

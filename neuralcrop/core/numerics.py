@@ -175,10 +175,10 @@ def quantum_of(element: str, dtype: torch.dtype) -> float:
 
 
 def spread_amount(x: Tensor, quantum: Tensor | float, phase: Tensor) -> Tensor:
-    """Whole quanta of slow fluxes, none of which is lost in the mean over days.
+    r"""Whole quanta of slow fluxes, none of which is lost in the mean over days.
 
     Slow pools lose less than a quantum a day. With a ``phase`` from 0 to 1 that visits all values
-    evenly over the days, :math:`\\lfloor x / q + \\phi \\rfloor q` has the mean of ``x``; with the
+    evenly over the days, :math:`\lfloor x / q + \phi \rfloor q` has the mean of ``x``; with the
     phase 0 it is never above ``x``. The slope is taken as 1.
     """
     held = x.detach().clamp_min(0.0)
