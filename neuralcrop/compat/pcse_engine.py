@@ -21,6 +21,7 @@ from neuralcrop.models.wofost72 import FORCING, Wofost72
 from neuralcrop.models.wofost72_field import Production
 from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES
 from neuralcrop.simulation.integrate import Stepper
+from neuralcrop.simulation.schedule import Ground
 
 SEGMENT = 30
 """Days after which it is looked whether the crop has ended."""
@@ -210,7 +211,9 @@ class DailyTable:
         self.model = model
         self.rows: list[dict[str, Tensor]] = []
 
-    def __call__(self, day: int, morning: Tensor, evening: Tensor, fluxes: Tensor) -> None:
+    def __call__(
+        self, day: int, morning: Tensor, evening: Tensor, fluxes: Tensor, ground: Ground
+    ) -> None:
         """Keep a day."""
         model = self.model
         f = model.fluxes.view(fluxes)

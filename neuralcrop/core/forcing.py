@@ -165,9 +165,33 @@ class Site(_CellFields):
                 )
 
 
+IRRIGATION_ROWS = (
+    "efficiency", "canopy", "surplus", "daily_limit", "seasonal_limit", "low", "high", "until",
+)
+"""Rows of `Management.irrigation_system`."""
+
+PLAN_ROWS = ("day", "stage", "nitrate", "ammonium", "manure")
+"""Rows of `Management.fertiliser_plan`."""
+
+GIFT_ROWS = PLAN_ROWS[2:]
+"""Rows of the entries of `Management.fertiliser_dates`."""
+
+RESIDUE_ROWS = ("grain", "removed", "burnt")
+"""Rows of `Management.residues`."""
+
+TILLAGE_ROWS = ("sowing", "harvest")
+"""Rows of `Management.tillage`."""
+
+N_GIFTS = 6
+"""Gifts of a fertiliser plan at most."""
+
+
 @dataclass(frozen=True)
 class Management(_CellFields):
     """What the farmer decides.
+
+    With a sequence of crops all tensors but those of dates have a leading dimension of slots, the
+    crops that a cell may be sown with.
 
     Attributes
     ----------
@@ -185,6 +209,26 @@ class Management(_CellFields):
         ``[cell]`` relative root-zone water to which irrigation refills.
     irrigation_dates : mapping of int to Tensor
         Day index of the run to ``[cell]`` mm applied that morning.
+    irrigation_system : Tensor or None
+        ``[row, cell]``, rows `IRRIGATION_ROWS`: share of the water that reaches the field, 1 where
+        water wets the canopy, share of the range from capacity to saturation that is filled too,
+        most water a day and a season (mm), marks between which water is ponded (mm, 0 for none)
+        and the development stage until which it is; by default water comes without losses.
+    fertiliser_plan : Tensor or None
+        ``[row, gift, cell]``, rows `PLAN_ROWS`: day after sowing and development stage from which
+        a gift is due, and its nitrate, ammonium and manure, g m-2 of nitrogen; `N_GIFTS` gifts.
+    fertiliser_dates : mapping of int to Tensor
+        Day index of the run to ``[row, cell]``, rows `GIFT_ROWS`.
+    residues : Tensor or None
+        ``[row, cell]``, rows `RESIDUE_ROWS`: share of the grain that is harvested, and of the
+        residues that is taken off and that is burnt; the rest stays on the field.
+    tillage : Tensor or None
+        ``[row, cell]``, rows `TILLAGE_ROWS`: share of the surface litter that is worked into the
+        soil at sowing and after harvest.
+    bund : Tensor or None
+        ``[cell]`` height of the bund, mm; see `Site`.
+    evaporation_factor : Tensor or None
+        ``[cell]`` factor on soil evaporation; see `Site`.
     """
 
     crop: Tensor
@@ -194,14 +238,41 @@ class Management(_CellFields):
     irrigation_target: Tensor
     first_year: int = 0
     irrigation_dates: dict[int, Tensor] | None = None
+    irrigation_system: Tensor | None = None
+    fertiliser_plan: Tensor | None = None
+    fertiliser_dates: dict[int, Tensor] | None = None
+    residues: Tensor | None = None
+    tillage: Tensor | None = None
+    bund: Tensor | None = None
+    evaporation_factor: Tensor | None = None
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Self:
-        out = super()._with(change)
-        if self.irrigation_dates is None:
-            return out
-        return replace(
-            out, irrigation_dates={d: change(a) for d, a in self.irrigation_dates.items()})
+        dated = {
+            name: {day: change(amount) for day, amount in dates.items()}
+            for name in ("irrigation_dates", "fertiliser_dates")
+            if (dates := getattr(self, name)) is not None}
+        return replace(super()._with(change), **dated)  # type: ignore[arg-type]
+
+    @property
+    def n_slots(self) -> int:
+        """Crops of a sequence; 0 without one."""
+        return self.crop.shape[0] if self.crop.dim() == 2 else 0
 
     def sowing_row(self, year: int) -> int:
         """Row of ``sowing_day`` that holds for a calendar year."""
-        return min(max(year - self.first_year, 0), self.sowing_day.shape[0] - 1)
+        return min(max(year - self.first_year, 0), self.sowing_day.shape[-2] - 1)
+
+    def later(self, days: int) -> Self:
+        """The same orders for a run whose day index is higher by ``days``."""
+        moved = {
+            name: {day + days: amount for day, amount in dates.items()}
+            for name in ("irrigation_dates", "fertiliser_dates")
+            if (dates := getattr(self, name)) is not None}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+    def prepared_site(self, site: Site) -> Site:
+        """The site with the bunds and pipes of this management."""
+        return replace(
+            site, bund=site.bund if self.bund is None else self.bund,
+            evaporation_factor=(site.evaporation_factor if self.evaporation_factor is None
+                                else self.evaporation_factor))

@@ -143,18 +143,27 @@ def limit_demand(stock: Tensor, demand: Tensor, h: float) -> Tensor:
     return held * (-torch.expm1(-h * safe_div(demand, held))) / h
 
 
-_QUANTA = {torch.float32: 2.0**-12, torch.float64: 2.0**-40}
+SINGLE_QUANTUM = 2.0**-12
+"""Quantum of water and carbon in single precision, mm or g m-2."""
+
+NITROGEN_QUANTUM = 2.0**-15
+"""Quantum of nitrogen in single precision, g m-2."""
+
+_DOUBLE_QUANTUM = 2.0**-40
 
 
-def whole(x: Tensor) -> Tensor:
+def whole(x: Tensor, quantum: float = SINGLE_QUANTUM) -> Tensor:
     """Floor amounts to whole quanta, so that balances are exact sums; the slope is taken as 1.
 
     A quantum is 2^-12 (0.24 mg or g m-2, 0.24 um of water) in single and 2^-40 in double
     precision. Stocks and fluxes in whole quanta add and subtract without rounding below 4096 and
     8192 kg or g m-2: water and carbon close to the last bit, and rounding overdraws no stock.
+    Nitrogen, of which there is less, takes `NITROGEN_QUANTUM` in single precision: exact below
+    512 g m-2.
     """
-    quantum = _QUANTA.get(x.dtype)
-    return x if quantum is None else floor_to(x, quantum)
+    if x.dtype == torch.float64:
+        return floor_to(x, _DOUBLE_QUANTUM)
+    return floor_to(x, quantum) if x.dtype == torch.float32 else x
 
 
 def whole_amount(x: Tensor) -> Tensor:

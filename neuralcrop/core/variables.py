@@ -338,6 +338,7 @@ _OUTPUT = [
        "evaporation from soil, canopy and snow, sowing to harvest", 0),
     _V("pr_season", "output", "kg m-2", "precipitation, sowing to harvest", 0),
     _V("pirnreq", "output", "kg m-2", "irrigation water applied in the season", 0),
+    _V("initr", "output", "kg m-2", "irrigation water that reached the field in the season", 0),
     _V("runoff", "output", "kg m-2", "runoff, sowing to harvest", 0),
     _V("drainage", "output", "kg m-2", "drainage, sowing to harvest", 0),
     _V("lai_max", "output", "1", "largest leaf area index of the season", 0, 20),
@@ -345,6 +346,19 @@ _OUTPUT = [
        "water balance residual of the season over the water that took part"),
     _V("carbon_residual", "output", "1",
        "carbon balance residual of the season over the carbon that took part"),
+    _V("nitrogen_residual", "output", "1",
+       "nitrogen balance residual of the season over the nitrogen that took part"),
+    _V("crop", "output", "1", "crop of the season"),
+    *(_V(name, "output", "kg ha-1", text, 0) for name, text in (
+        ("nuptake", "nitrogen taken up and fixed, sowing to harvest"),
+        ("nfert", "nitrogen of fertiliser and manure, sowing to harvest"),
+        ("nfix", "nitrogen fixed from the air, sowing to harvest"),
+        ("ndep", "nitrogen deposited, sowing to harvest"),
+        ("nleach", "nitrogen leached or run off, sowing to harvest"),
+        ("ngas", "nitrogen lost as ammonia, nitrous oxide and dinitrogen, sowing to harvest"),
+        ("n2o", "nitrogen lost as nitrous oxide, sowing to harvest"),
+        ("yield_nitrogen", "nitrogen harvested"),
+        ("biom_nitrogen", "nitrogen of the above-ground biomass at harvest"))),
     _V("lai", "output", "1", "leaf area index", 0, 20, "leaf_area_index"),
     _V("root_zone_wetness", "output", "1",
        "relative plant-available water in the root zone", 0, 1),
@@ -378,7 +392,8 @@ FORCING_NAMES: tuple[str, ...] = tuple(v.name for v in _FORCING)
 REFERENCE_NAMES: tuple[str, ...] = tuple(v.name for v in _REFERENCE)
 """Rates that follow from the weather of a day and that some crop models take as weather."""
 
-HARVEST_REASONS: tuple[str, ...] = ("none", "mature", "latest_date", "fixed_date")
+HARVEST_REASONS: tuple[str, ...] = (
+    "none", "mature", "latest_date", "fixed_date", "failed")
 """Meaning of the integer codes of ``harvest_reason``."""
 
 

@@ -11,12 +11,26 @@ from torch import Tensor, nn
 
 from neuralcrop.closures.base import Closure
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import DailyForcing, Site
+from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.state import Layout, Stoichiometry
-from neuralcrop.core.variables import FORCING_NAMES
+from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
+from neuralcrop.models.orders import Irrigation, Residues
 from neuralcrop.processes.base import Process
+
+WATER_CARBON_RECORD = (
+    "yield", "biom", "plantday", "plantyear", "anthday", "matyday", "harvday", "harvyear",
+    "harvest_reason", "gpp", "transp", "evap", "pr_season", "pirnreq", "initr", "runoff",
+    "drainage", "lai_max", "water_residual", "carbon_residual", "crop",
+)
+"""Outputs of a season that every set gives, written at harvest."""
+
+NUTRIENT_RECORD = (
+    "nuptake", "nfert", "nfix", "ndep", "nleach", "ngas", "n2o", "yield_nitrogen",
+    "biom_nitrogen", "nitrogen_residual",
+)
+"""Outputs of a season of models with nitrogen."""
 
 
 class Processes(nn.Module):
@@ -70,6 +84,8 @@ class CropModel(nn.Module, ABC):
         history.
     daily_euler : bool
         Whether the set is defined by one Euler step a day.
+    can_fail : bool
+        Whether crops without leaves, or that do not emerge, are given up.
     """
 
     set_name: ClassVar[str]
@@ -83,6 +99,7 @@ class CropModel(nn.Module, ABC):
     place_gradient: ClassVar[str] = ""
     daily_euler: ClassVar[bool] = False
     n_wanted: ClassVar[int] = 0
+    can_fail: ClassVar[bool] = False
     covariate_mean: Tensor
     covariate_scale: Tensor
     parts: Any
@@ -213,21 +230,73 @@ class CropModel(nn.Module, ABC):
 
     # --- what events do to the state; ``s`` is the state by name and is changed in place
 
+    @property
+    def record_names(self) -> tuple[str, ...]:
+        """Entries of the record of a season, in the order of outputs."""
+        return WATER_CARBON_RECORD
+
+    def refusals(self, management: Management) -> list[str]:
+        """What of the management the set has no use for; a run with it is refused."""
+        given = {
+            "nitrogen or manure": (management.fertiliser_plan, management.fertiliser_dates),
+            "residues": (management.residues,), "tillage": (management.tillage,),
+            "irrigation systems and limits": (
+                management.irrigation_system, management.bund, management.evaporation_factor),
+            "sequences of crops": (management.crop if management.n_slots else None,),
+        }
+        return [name for name, values in given.items() if any(v is not None for v in values)]
+
+    def bare(self, x: Tensor, p: Tensor) -> Tensor:
+        """Whether a crop that should have leaves has none, ``[cell]``; for sets with `can_fail`."""
+        raise NotImplementedError
+
+    def emergence_limit(self, p: Tensor) -> Tensor:
+        """Days after sowing by which a crop has emerged or failed, for sets with `can_fail`."""
+        raise NotImplementedError
+
+    def stored(self, s: Mapping[str, Tensor], element: str) -> Tensor | None:
+        """What the stocks of a cell hold of an element, ``[cell]``; None if there are none."""
+        rows = [s[name].reshape(-1, s[name].shape[-1]).sum(dim=0) for name in self.state.names
+                if REGISTRY[name].element == element and name not in self.reservoirs]
+        return sum(rows[1:], rows[0]) if rows else None
+
     @abstractmethod
-    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
+    def record(
+        self, s: dict[str, Tensor], x: Tensor, p: Tensor, book: Mapping[str, Tensor],
+        residues: Residues,
+    ) -> dict[str, Tensor]:
         """Entries of the record of a season that only the set knows.
 
-        ``yield`` and ``biom`` (t ha-1 dry matter), ``gpp`` (g m-2 carbon), ``evap`` (mm),
-        ``carbon_residual`` (relative).
+        ``yield`` and ``biom`` (t ha-1 dry matter), ``gpp`` (g m-2 carbon), ``evap`` and ``initr``
+        (mm), ``carbon_residual`` (relative), and those of nitrogen where the set has it.
+
+        Parameters
+        ----------
+        s, x, p
+            State by name and as a tensor; parameters.
+        book : mapping of str to Tensor
+            Bookkeeping of the season: ``start_carbon``, ``start_nitrogen``.
+        residues : Residues
+            What the harvest takes.
         """
 
     @abstractmethod
-    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
+    def harvest(
+        self, s: dict[str, Tensor], harvest: Tensor, residues: Residues, tillage: Tensor | None
+    ) -> None:
         """Take the crop off the cells where ``harvest``."""
 
     @abstractmethod
-    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
+    def sow(
+        self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor, tillage: Tensor | None
+    ) -> None:
         """Put seed into the cells where ``sow``."""
+
+    def fertilise(
+        self, s: dict[str, Tensor], nitrate: Tensor, ammonium: Tensor, manure: Tensor
+    ) -> None:
+        """Spread nitrate, ammonium and manure, g m-2 of nitrogen, ``[cell]``."""
+        raise NotImplementedError  # `refusals` keeps sets without nitrogen from it
 
     @abstractmethod
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
@@ -236,7 +305,7 @@ class CropModel(nn.Module, ABC):
     @abstractmethod
     def irrigate(
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Any, active: Tensor,
-        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
+        wetness: Tensor, water: Irrigation,
     ) -> None:
         """Irrigate to a target where root-zone water is below the threshold, and by amounts.
 
@@ -248,10 +317,8 @@ class CropModel(nn.Module, ABC):
             Whether a cell has a crop.
         wetness : Tensor
             Relative root-zone water this morning, ``[cell]``.
-        threshold, target : Tensor
-            Relative root-zone water; a threshold of 0 asks for nothing.
-        amount : Tensor
-            Dated irrigation, mm.
+        water : Irrigation
+            What is asked for.
         """
 
     # --- the day

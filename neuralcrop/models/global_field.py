@@ -8,28 +8,43 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuralcrop.core.forcing import (
-    SOIL_LAYER_BOTTOM,
-    SOIL_LAYER_THICKNESS,
-    DailyForcing,
-    Site,
-)
-from neuralcrop.core.numerics import whole
+from neuralcrop.core.forcing import TILLAGE_ROWS, DailyForcing, Management, Site
+from neuralcrop.core.numerics import NITROGEN_QUANTUM, whole
 from neuralcrop.core.variables import FORCING_NAMES
-from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models import global_events
+from neuralcrop.models.crop_model import NUTRIENT_RECORD, CropModel
 from neuralcrop.models.global_ import (
-    CROP_STOCKS,
     INITIAL_ROOT_DEPTH,
     MATURE,
     RIPE,
     SOWN,
     TONNES_PER_GRAM,
-    TRIGGER_WIDTH,
 )
+from neuralcrop.models.orders import Irrigation, Residues
+
+KILOGRAMS_PER_GRAM = 10.0
+"""g m-2 to kg ha-1."""
+
+SEED_NITROGEN = 0.05
+"""Nitrogen per carbon of the seed: grain of 2.2 % nitrogen and 45 % carbon in dry matter."""
+
+BARE = 1e-3
+"""Leaf area index below which a crop has no leaves."""
+
+EMERGENCE_DAYS, WINTER_EMERGENCE_DAYS = 60.0, 240.0
+"""Days after sowing at which a crop that has not emerged has failed; the longer one for crops that
+need vernalisation, whose seed may wait for spring under snow."""
+
+TILLED = 0.95
+"""Share of the surface litter that tillage works into the soil (LPJmL; Lutz et al. 2019,
+doi:10.5194/gmd-12-2419-2019)."""
 
 
 class GlobalField(CropModel):
     """State of a field between days; its day is `GlobalModel`'s."""
+
+    can_fail = True
+    nutrients: bool
 
     def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
         """Leaf area index of emerged crops, ``[cell]``."""
@@ -61,34 +76,98 @@ class GlobalField(CropModel):
         fraction = self.table.layout.get(p, "carbon_fraction")
         return self.state.get(x, "storage_carbon") * TONNES_PER_GRAM / fraction
 
-    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
+    @property
+    def record_names(self) -> tuple[str, ...]:
+        """Entries of the record of a season."""
+        names = super().record_names
+        return (*names, *NUTRIENT_RECORD) if self.nutrients else names
+
+    def refusals(self, management: Management) -> list[str]:
+        """What of the management the model has no use for; see `CropModel.refusals`."""
+        if self.nutrients:
+            return []
+        named = {"nitrogen or manure": (management.fertiliser_plan, management.fertiliser_dates),
+                 "tillage": (management.tillage,)}
+        return [name for name, given in named.items() if any(g is not None for g in given)]
+
+    def record(
+        self, s: dict[str, Tensor], x: Tensor, p: Tensor, book: Mapping[str, Tensor],
+        residues: Residues,
+    ) -> dict[str, Tensor]:
         """Entries of the record of a season; see `CropModel.record`."""
         to_yield = TONNES_PER_GRAM / self.table.layout.get(p, "carbon_fraction")
         leaf = s["leaf_carbon"].sum(dim=0)
         shoot = leaf + s["stem_carbon"] + s["storage_carbon"] + s["reserve_carbon"]
-        fixed = -(s["seed_carbon"] + s["assimilated_carbon"])
-        return {
-            "yield": _grain(s) * to_yield,
+        took_part = -(s["seed_carbon"] + s["assimilated_carbon"])
+        total = self.ledger.total(x, "carbon")
+        if self.nutrients:
+            took_part = took_part + book["start_carbon"] - s["manured_carbon"]
+            total = total - book["start_carbon"]
+        grain = global_events.grain(s)
+        taken = grain if residues.grain is None else residues.grain * grain
+        record = {
+            "yield": taken * to_yield,
             "biom": shoot * to_yield,
             "gpp": -s["assimilated_carbon"],
             "evap": s["evaporated_water"] + s["intercepted_water"] + s["sublimated_water"],
-            "carbon_residual": self.ledger.total(x, "carbon") / fixed.clamp_min(1e-6),
+            "initr": -s["irrigated_water"] - s["conveyance_water"],
+            "carbon_residual": total / took_part.clamp_min(1e-6),
         }
+        return record | self._nitrogen_record(s, x, book, residues) if self.nutrients else record
 
-    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
-        """Grain leaves the field, everything else becomes litter."""
-        gone = harvest.to(s["stem_carbon"].dtype)
-        grain = _grain(s)
-        s["harvested_carbon"] = s["harvested_carbon"] + gone * grain
-        residue = (s["leaf_carbon"].sum(dim=0) + s["stem_carbon"] + s["root_carbon"]
-                   + s["reserve_carbon"] + (s["storage_carbon"] - grain))
-        s["litter_carbon"] = s["litter_carbon"] + gone * residue
-        for name in CROP_STOCKS:
-            s[name] = s[name] * (1.0 - gone)
-        s["development_stage"] = torch.where(harvest, MATURE, s["development_stage"])
+    def _nitrogen_record(
+        self, s: Mapping[str, Tensor], x: Tensor, book: Mapping[str, Tensor], residues: Residues
+    ) -> dict[str, Tensor]:
+        """Nitrogen of the season, kg ha-1."""
+        grain = global_events.grain(s, "nitrogen")
+        shoot = (s["leaf_nitrogen"] + s["stem_nitrogen"] + s["storage_nitrogen"]
+                 + s["reserve_nitrogen"])
+        given = -(s["fertilised_nitrogen"] + s["manured_nitrogen"])
+        came_in = given - s["deposited_nitrogen"] - s["fixed_nitrogen"] - s["seed_nitrogen"]
+        amounts = {
+            "nuptake": s["nitrogen_taken_up"], "nfert": given, "nfix": -s["fixed_nitrogen"],
+            "ndep": -s["deposited_nitrogen"], "nleach": s["leached_nitrogen"],
+            "ngas": (s["volatilised_nitrogen"] + s["nitrous_oxide_nitrogen"]
+                     + s["dinitrogen_nitrogen"]),
+            "n2o": s["nitrous_oxide_nitrogen"],
+            "yield_nitrogen": grain if residues.grain is None else residues.grain * grain,
+            "biom_nitrogen": shoot,
+        }
+        change = self.ledger.total(x, "nitrogen") - book["start_nitrogen"]
+        return {
+            name: KILOGRAMS_PER_GRAM * amount for name, amount in amounts.items()
+        } | {"nitrogen_residual": change / (book["start_nitrogen"] + came_in).clamp_min(1e-6)}
 
-    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
-        """Seed becomes the first roots and the youngest leaves."""
+    def bare(self, x: Tensor, p: Tensor) -> Tensor:
+        """Whether an emerged crop before anthesis has no leaves, ``[cell]``."""
+        stage = self.state.get(x, "development_stage")
+        area = self.state.get(x, "leaf_carbon").sum(dim=0) * self.table.layout.get(
+            p, "specific_leaf_area")
+        return (stage >= 0.0) & (stage < 1.0) & (area < BARE)
+
+    def emergence_limit(self, p: Tensor) -> Tensor:
+        """Days after sowing by which a crop has emerged or failed, ``[cell]``."""
+        winter = self.table.layout.get(p, "vernalisation_saturation") > 0.0
+        return torch.where(winter, WINTER_EMERGENCE_DAYS, EMERGENCE_DAYS).to(p.dtype)
+
+    def harvest(
+        self, s: dict[str, Tensor], harvest: Tensor, residues: Residues, tillage: Tensor | None
+    ) -> None:
+        """Grain leaves the field, of everything else what is not taken off or burnt stays."""
+        global_events.harvest(s, harvest, residues)
+        if self.nutrients and tillage is not None:
+            global_events.till(s, harvest, tillage[TILLAGE_ROWS.index("harvest")])
+
+    def fertilise(
+        self, s: dict[str, Tensor], nitrate: Tensor, ammonium: Tensor, manure: Tensor
+    ) -> None:
+        """Spread nitrogen, g m-2; see `CropModel.fertilise`."""
+        global_events.fertilise(s, nitrate, ammonium, manure)
+
+    def sow(
+        self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor, tillage: Tensor | None
+    ) -> None:
+        """Tillage, then seed that becomes the first roots and the youngest leaves."""
         seed = torch.where(sow, whole(p["seed_carbon"]), 0.0)
         to_root = whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
         s["seed_carbon"] = s["seed_carbon"] - seed
@@ -101,6 +180,21 @@ class GlobalField(CropModel):
             ("peak_leaf_area", 0.0),
         ):
             s[name] = torch.where(sow, value, s[name])
+        if self.nutrients:
+            share = (torch.full_like(seed, TILLED) if tillage is None
+                     else tillage[TILLAGE_ROWS.index("sowing")])
+            global_events.till(s, sow, share)
+            for organ, nitrogen in self.seed_nitrogen(p, seed - to_root, to_root).items():
+                amount = whole(nitrogen, NITROGEN_QUANTUM)
+                s[f"{organ}_nitrogen"] = s[f"{organ}_nitrogen"] + amount
+                s["seed_nitrogen"] = s["seed_nitrogen"] - amount
+            s["nitrogen_taken_up"] = torch.where(sow, 0.0, s["nitrogen_taken_up"])
+
+    def seed_nitrogen(
+        self, p: Mapping[str, Tensor], leaf: Tensor, root: Tensor
+    ) -> dict[str, Tensor]:
+        """Nitrogen that comes with the carbon of first leaves and roots, g m-2, ``[cell]``."""
+        return {"leaf": SEED_NITROGEN * leaf, "root": SEED_NITROGEN * root}
 
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
         """Water of soil, snow and surface, mm, ``[cell]``."""
@@ -108,33 +202,11 @@ class GlobalField(CropModel):
 
     def irrigate(
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Any, active: Tensor,
-        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
+        wetness: Tensor, water: Irrigation,
     ) -> None:
         """Fill the root zone to the target, and the soil from the top by amounts."""
-        column, water = place.column, s["soil_water"]
-        wanted = column.wilting + target * (column.capacity - column.wilting)
-        dry = torch.sigmoid((threshold - wetness) / TRIGGER_WIDTH)
-        growing = (s["development_stage"] < RIPE) & active
-        asked = dry * (threshold > 0.0) * growing
-        layers = []
-        left = whole(amount)
-        for k, (bottom, thickness) in enumerate(
-                zip(SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS, strict=True)):
-            reached = ((s["root_depth"] - (bottom - thickness)) / thickness).clamp(0.0, 1.0)
-            refill = whole(asked * reached * (wanted[k] - water[k]).clamp_min(0.0))
-            room = whole((column.saturation[k] - water[k] - refill).clamp_min(0.0))
-            taken = torch.minimum(left, room)
-            left = left - taken
-            layers.append(refill + taken)
-        added = torch.stack(layers)
-        s["soil_water"] = water + added
-        s["runoff_water"] = s["runoff_water"] + left
-        s["irrigated_water"] = s["irrigated_water"] - added.sum(dim=0) - left
-
-
-def _grain(s: Mapping[str, Tensor]) -> Tensor:
-    """Carbon of the harvest: storage organs of a crop that has flowered; g m-2, ``[cell]``."""
-    return torch.where(s["development_stage"] >= 1.0, s["storage_carbon"], 0.0)
+        global_events.irrigate(
+            s, place.column, place.bund, self.leaf_area_index(s, p), active, wetness, water)
 
 
 def mean_first_month(forcing: DailyForcing) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS, DailyForcing, Site
 from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.orders import Irrigation, Residues
 from neuralcrop.models.wofost72_state import (
     CROP_STOCKS,
     FALLOW,
@@ -100,7 +101,10 @@ class WofostField(CropModel):
         wetness = (moisture - named["SMW"]) / (named["SMFCF"] - named["SMW"])
         return {"lai": s["green_leaf_area"], "root_zone_wetness": wetness.clamp(0.0, 1.0)}
 
-    def record(self, s: dict[str, Tensor], x: Tensor, p: Tensor) -> dict[str, Tensor]:
+    def record(
+        self, s: dict[str, Tensor], x: Tensor, p: Tensor, book: Mapping[str, Tensor],
+        residues: Residues,
+    ) -> dict[str, Tensor]:
         """Entries of the record of a season; see `CropModel.record`."""
         shoot = (s["leaf_grown_weight"] + s["stem_weight"] + s["dead_stem_weight"]
                  + s["storage_weight"])
@@ -110,10 +114,13 @@ class WofostField(CropModel):
             "biom": TONNES * shoot,
             "gpp": -CARBON * s["assimilated_weight"],
             "evap": s["evaporated_water"],
+            "initr": -s["irrigated_water"],
             "carbon_residual": self.ledger.total(x, "weight") / fixed.clamp_min(1e-6),
         }
 
-    def harvest(self, s: dict[str, Tensor], harvest: Tensor) -> None:
+    def harvest(
+        self, s: dict[str, Tensor], harvest: Tensor, residues: Residues, tillage: Tensor | None
+    ) -> None:
         """Storage organs leave the field; the root zone shrinks to that of bare soil."""
         gone = harvest.to(s["stem_weight"].dtype)
         left = sum((s[name] for name in CROP_STOCKS), torch.zeros_like(gone)) - s["storage_weight"]
@@ -129,7 +136,9 @@ class WofostField(CropModel):
         s["lower_zone_water"] = s["lower_zone_water"] + moved
         s["root_zone_depth"] = torch.where(harvest, bare, s["root_zone_depth"])
 
-    def sow(self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor) -> None:
+    def sow(
+        self, s: dict[str, Tensor], p: Mapping[str, Tensor], sow: Tensor, tillage: Tensor | None
+    ) -> None:
         """Seed or plants; soil water starts anew where the parameters say so."""
         stage = torch.where(p["starts_emerged"] > 0.5, p["DVSI"], SOWN)
         organs = self.parts.allocation.seedling(p, stage)
@@ -162,7 +171,7 @@ class WofostField(CropModel):
 
     def irrigate(
         self, s: dict[str, Tensor], p: Mapping[str, Tensor], place: Any, active: Tensor,
-        wetness: Tensor, threshold: Tensor, target: Tensor, amount: Tensor,
+        wetness: Tensor, water: Irrigation,
     ) -> None:
         """Fill the root zone to the target; amounts enter with the rain of the day.
 
@@ -170,14 +179,14 @@ class WofostField(CropModel):
         """
         if not self.limited:
             return
-        moisture = p["SMW"] + target * (p["SMFCF"] - p["SMW"])
+        moisture = p["SMW"] + water.target * (p["SMFCF"] - p["SMW"])
         wanted = 1000.0 * moisture * s["root_zone_depth"] - s["root_zone_water"]
-        asked = active & (threshold > 0.0) & (wetness < threshold) & (
+        asked = active & (water.threshold > 0.0) & (wetness < water.threshold) & (
             s["development_stage"] < p["DVSEND"])
         refill = torch.where(asked, wanted.clamp(min=0.0), 0.0)
         s["root_zone_water"] = s["root_zone_water"] + refill
-        s["applied_water"] = s["applied_water"] + amount
-        s["irrigated_water"] = s["irrigated_water"] - refill - amount
+        s["applied_water"] = s["applied_water"] + water.amount
+        s["irrigated_water"] = s["irrigated_water"] - refill - water.amount
 
     def _moisture(self, s: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
         if not self.limited:

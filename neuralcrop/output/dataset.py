@@ -22,7 +22,8 @@ _AXES = {"lat": "Y", "lon": "X"}
 
 
 def season_dataset(
-    records: Mapping[str, np.ndarray], cells: CellIndex, attrs: Mapping[str, str] | None = None
+    records: Mapping[str, np.ndarray], cells: CellIndex, attrs: Mapping[str, str] | None = None,
+    crops: Sequence[str] = (),
 ) -> xr.Dataset:
     """Records of harvests as a dataset.
 
@@ -35,12 +36,14 @@ def season_dataset(
         Cells of the run.
     attrs : mapping of str to str, optional
         Global attributes (`provenance`).
+    crops : sequence of str
+        Names of the catalogue's crops, for the flags of ``crop``.
 
     Returns
     -------
     xarray.Dataset
         Dimensions ``season`` and the user's; ``harvest_reason`` is an integer flag, 0 where there
-        was no harvest.
+        was no harvest, and ``crop`` another, -1 where there was none.
 
     Raises
     ------
@@ -51,12 +54,12 @@ def season_dataset(
     season = xr.DataArray(
         np.arange(1, n_seasons + 1, dtype=np.int32), dims="season",
         attrs={"long_name": "number of the harvest of a cell", "units": "1"})
-    return record_dataset(records, season, cells, attrs)
+    return record_dataset(records, season, cells, attrs, crops)
 
 
 def record_dataset(
     records: Mapping[str, np.ndarray], index: xr.DataArray, cells: CellIndex,
-    attrs: Mapping[str, str] | None = None,
+    attrs: Mapping[str, str] | None = None, crops: Sequence[str] = (),
 ) -> xr.Dataset:
     """Records of harvests along any index, such as the season or the year.
 
@@ -66,15 +69,19 @@ def record_dataset(
         ``[index, cell]`` by registry name, NaN for none.
     index : xarray.DataArray
         Coordinate of one dimension, which gives the dimension its name.
-    cells, attrs
+    cells, attrs, crops
         See `season_dataset`.
     """
     dim = str(index.dims[0])
     out = _empty(cells, attrs).assign_coords({dim: index})
     for name, values in records.items():
         variable = cells.unstack(values, (dim,), name=name)
-        out[name] = as_flags(variable) if name == "harvest_reason" else variable.assign_attrs(
-            REGISTRY[name].attributes())
+        if name == "harvest_reason":
+            out[name] = as_flags(variable)
+        elif name == "crop":
+            out[name] = as_flags(variable, name, tuple(crops), -1)
+        else:
+            out[name] = variable.assign_attrs(REGISTRY[name].attributes())
     return describe_places(out)
 
 
@@ -158,13 +165,16 @@ def monthly_mean(daily: xr.Dataset) -> xr.Dataset:
     return out
 
 
-def as_flags(reason: xr.DataArray) -> xr.DataArray:
-    """``harvest_reason`` as CF flags: small integers, 0 where there is none."""
-    out = reason.fillna(0).round().astype(np.int8)
+def as_flags(
+    values: xr.DataArray, name: str = "harvest_reason",
+    meanings: Sequence[str] = HARVEST_REASONS, missing: int = 0,
+) -> xr.DataArray:
+    """A variable as CF flags: small integers, ``missing`` where there is none."""
+    kind = np.int8 if len(meanings) < 128 else np.int16
+    out = values.fillna(missing).round().astype(kind)
     return out.assign_attrs(
-        **REGISTRY["harvest_reason"].attributes(),
-        flag_values=np.arange(len(HARVEST_REASONS), dtype=np.int8),
-        flag_meanings=" ".join(HARVEST_REASONS))
+        **REGISTRY[name].attributes(), flag_values=np.arange(len(meanings), dtype=kind),
+        flag_meanings=" ".join(meaning.replace(" ", "_") for meaning in meanings))
 
 
 def describe_places(dataset: xr.Dataset) -> xr.Dataset:

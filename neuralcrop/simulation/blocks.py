@@ -16,9 +16,10 @@ from torch import Tensor
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import REGISTRY
 from neuralcrop.models.crop_model import CropModel
-from neuralcrop.simulation.events import RECORD, SEASON, SHORTEST_SEASON
+from neuralcrop.simulation.events import SEASON, SHORTEST_SEASON
 from neuralcrop.simulation.integrate import RunState, Stepper, joined
 from neuralcrop.simulation.parallel import each
+from neuralcrop.simulation.schedule import Ground, Observer
 
 SEGMENT_DAYS = int(SHORTEST_SEASON)
 """Records are collected this often; no cell has two harvests in as many days."""
@@ -33,8 +34,8 @@ DIAGNOSTICS = ("lai", "root_zone_wetness")
 class SeasonTable:
     """Records of harvests in the order they happen."""
 
-    def __init__(self, n_cells: int) -> None:
-        self.n_cells = n_cells
+    def __init__(self, n_cells: int, names: tuple[str, ...]) -> None:
+        self.n_cells, self.names = n_cells, names
         self._records: list[tuple[Tensor, Tensor]] = []
 
     def add(self, cells: Tensor, values: Tensor) -> None:
@@ -44,7 +45,8 @@ class SeasonTable:
     def arrays(self) -> dict[str, Tensor]:
         """``[season, cell]`` by record name; NaN where a cell has fewer seasons."""
         if not self._records:
-            return {name: torch.empty(0, self.n_cells, dtype=torch.float64) for name in RECORD}
+            return {name: torch.empty(0, self.n_cells, dtype=torch.float64)
+                    for name in self.names}
         cells = torch.cat([c for c, _ in self._records])
         values = torch.cat([v for _, v in self._records], dim=1)
         order = torch.argsort(cells, stable=True)
@@ -52,10 +54,10 @@ class SeasonTable:
         counts = torch.bincount(cells, minlength=self.n_cells)
         first = torch.cumsum(counts, 0) - counts
         season = torch.arange(len(cells)) - first[cells]
-        out = torch.full((len(RECORD), int(counts.max()), self.n_cells), float("nan"),
+        out = torch.full((len(self.names), int(counts.max()), self.n_cells), float("nan"),
                          dtype=torch.float64)
         out[:, season, cells] = values
-        return dict(zip(RECORD, out.unbind(0), strict=True))
+        return dict(zip(self.names, out.unbind(0), strict=True))
 
 
 @dataclass
@@ -120,7 +122,7 @@ class BlockRun:
     site, management : Site, Management
         Of all cells.
     p : Tensor
-        Parameters, ``[parameter row, cell]``.
+        Parameters, ``[parameter row, cell]``; of sequences ``[slot, parameter row, cell]``.
     block_cells : int
         Cells calculated at a time.
     """
@@ -130,7 +132,7 @@ class BlockRun:
         block_cells: int = 4096,
     ) -> None:
         self.stepper = stepper
-        self.n_cells = p.shape[1]
+        self.n_cells = p.shape[-1]
         size = min(block_cells, self.n_cells)
         if stepper.compiled:
             size = min(block_cells, max(SMALLEST_BLOCK, 1 << (self.n_cells - 1).bit_length()))
@@ -140,9 +142,10 @@ class BlockRun:
             index = torch.arange(start, start + size).clamp_max(self.n_cells - 1).to(p.device)
             self.blocks.append(_Block(
                 cells, index, site.cells(index), management.cells(index),
-                p[:, index].contiguous()))
-        self.history_length = stepper.model.history_length(p)
-        self.seasons = SeasonTable(self.n_cells)
+                p[..., index].contiguous()))
+        self.history_length = max(
+            stepper.model.history_length(slot) for slot in (p if p.dim() == 3 else (p,)))
+        self.seasons = SeasonTable(self.n_cells, stepper.model.record_names)
         side_by_side = stepper.compiled and p.device.type == "cpu"
         self.threads = torch.get_num_threads() if side_by_side else 1
 
@@ -209,19 +212,18 @@ class BlockRun:
                 record = SEASON.view(season)
                 self.seasons.add(
                     new + block.cells.start,
-                    torch.stack([record[f"last_{name}"][new] for name in RECORD]))
+                    torch.stack([record[f"last_{name}"][new] for name in self.seasons.names]))
             if progress is not None:
                 progress(days.n_days * n)
 
     def _observer(
         self, block: _Block, first_day: int, sink: DailySink
-    ) -> Callable[[int, Tensor, Tensor, Tensor], None]:
+    ) -> Observer:
         model: CropModel = self.stepper.model
-        place = model.place(model.table.layout.view(block.p), block.site)
         diagnosed = any(name in DIAGNOSTICS for name in sink.names)
 
-        def observe(day: int, morning: Tensor, x: Tensor, fluxes: Tensor) -> None:
-            diagnostics = model.diagnostics(x, block.p, place) if diagnosed else {}
+        def observe(day: int, morning: Tensor, x: Tensor, fluxes: Tensor, ground: Ground) -> None:
+            diagnostics = model.diagnostics(x, ground.p, ground.place) if diagnosed else {}
             sink.put(day - first_day, block.cells, x, fluxes, diagnostics)
 
         return observe

@@ -17,7 +17,7 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.compiling import compile_function
 from neuralcrop.simulation.events import SEASON, Orders, Today, jump, start_season
 from neuralcrop.simulation.history import History, look_up
-from neuralcrop.simulation.schedule import Observer, Schedule, Span
+from neuralcrop.simulation.schedule import Ground, Observer, Schedule, Span
 from neuralcrop.simulation.stretch import Morning, StretchDays
 
 FIXED_METHODS = ("euler", "midpoint", "rk4")
@@ -210,10 +210,15 @@ class Stepper:
         history_length : int, optional
             Days to look back, where other cells need more than these.
         """
+        p = p[0] if p.dim() == 3 else p
         x = self.model.state.stack(self.model.start(forcing, site, p, wetness))
         season = start_season(forcing.n_cells, x.dtype, x.device)
         stored = self.model.stored_water(self.model.state.view(x))
         season[SEASON.start["start_water"]] = stored.detach()
+        for element in ("carbon", "nitrogen"):
+            held = self.model.stored(self.model.state.view(x), element)
+            if held is not None:
+                season[SEASON.start[f"start_{element}"]] = held.detach()
         former = None
         if self.model.history_rows:
             length = history_length or self.model.history_length(p)
@@ -234,7 +239,7 @@ class Stepper:
         forcing, site, management
             Inputs of the same cells.
         p : Tensor
-            Parameters, ``[parameter row, cell]``.
+            Parameters, ``[parameter row, cell]``; of sequences ``[slot, parameter row, cell]``.
         observe : callable, optional
             Called after every day; see `Observer`.
         segment : int
@@ -249,8 +254,8 @@ class Stepper:
         Raises
         ------
         ValueError
-            If state and forcing do not join, or the forcing has other variables than the model
-            needs.
+            If state and forcing do not join, the forcing has other variables than the model
+            needs, or the model has no use for some of the management.
         """
         if forcing.names != self.model.forcing_names:
             raise ValueError(
@@ -261,14 +266,19 @@ class Stepper:
             raise ValueError(
                 f"the state is at day {state.day} but the forcing starts at day "
                 f"{forcing.first_day}; give the forcing that follows the restart")
+        refused = self.model.refusals(management)
+        if refused:
+            raise ValueError(
+                f"this model of the {self.model.set_name} set has no use for "
+                f"{' and '.join(refused)}; leave it out of the management, or take a model that has"
+                " (nitrogen and tillage: the global set with nutrients)")
         model, schedule = self.model, Schedule(self.model, forcing, management, p)
         former = state.history if in_place or state.history is None else state.history.copy()
         if former is not None:
             segment = 0  # recomputed days would find the history of later ones
         span = Span(
-            forcing, p, model.place(model.table.layout.view(p), site), schedule,
+            model, forcing, p, site, schedule,
             self._eager_events if standing and not schedule.always else self._events,
-            p[model.table.layout.rows(model.fallow_parameters.names)],
             model.state.rows(model.fallow_state.names), standing, former, observe,
             any(q.requires_grad for q in model.parameters()))
         x, season, n = state.x, state.season, forcing.n_days
@@ -286,33 +296,35 @@ class Stepper:
     ) -> tuple[Tensor, Tensor]:
         """Days ``start`` to ``stop`` (exclusive) of a span: jumps in the morning, then the day."""
         bare: Tensor | None = None  # the rows that change while no cell has a crop
+        ground = span.ground(season)
         k = start
         while k < stop:
             fallow = span.rests and span.schedule.fallow(season)
             if span.schedule.due(k, x, season, fallow or span.standing):
                 x, bare = span.wake(x, bare), None
-                x, season = span.events(x, season, span.p, span.place, *span.schedule.at(k))
+                x, season = span.events(x, season, span.p, ground.place, *span.schedule.at(k))
+                ground = span.ground(season)
                 fallow = span.rests and span.schedule.fallow(season)
             today, after = (span.weather[k], span.sun[k]), k + 1
             if fallow:
                 bare = x[span.rows] if bare is None else bare
-                bare = self._day(True, bare, *today, span.few, span.place)
+                bare = self._day(True, bare, *today, ground.few, ground.place)
             elif span.former is not None and span.stretches:
                 after = span.quiet_until(k, stop, x, season)
                 x = self._stretches.run(
-                    x, span.p, span.place, span.former, [
+                    x, ground.p, ground.place, span.former, [
                         Morning(span.weather[d], span.sun[d], span.ring[d])
                         for d in range(k, after)])
             else:
-                x = self._crop_day(span, k, x, today)
+                x = self._crop_day(span, ground, k, x, today)
             k = after
         return span.wake(x, bare), season
 
     def _crop_day(
-        self, span: Span, k: int, x: Tensor, today: tuple[Tensor, Tensor]
+        self, span: Span, ground: Ground, k: int, x: Tensor, today: tuple[Tensor, Tensor]
     ) -> Tensor:
         """State at the end of day ``k``, with what it looks back to and who observes it."""
-        former, p, place = span.former, span.p, span.place
+        former, p, place = span.former, ground.p, ground.place
         if former is not None and span.ring and not torch.is_grad_enabled():
             return self._remembered(x, *today, p, place, former.values, span.ring[k])
         day = span.forcing.first_day + k
@@ -321,7 +333,7 @@ class Stepper:
             x = self._day(False, x, *today, p, place, *past)
         else:
             x, fluxes = self._observed(x, *today, p, place, *past)
-            span.observe(day, morning, x, fluxes)
+            span.observe(day, morning, x, fluxes, ground)
         if former is not None:
             self.model.age(former.values, morning.detach(), today[0], p.detach())
         return x

@@ -16,10 +16,9 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import Management, Site
 from neuralcrop.core.variables import REFERENCE_NAMES
-from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.crop_model import NUTRIENT_RECORD, CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, load_model
 from neuralcrop.simulation.blocks import BlockRun, DailySink
-from neuralcrop.simulation.events import RECORD
 from neuralcrop.simulation.integrate import Solver, Stepper
 from neuralcrop.simulation.restart import load_restart, save_restart
 
@@ -215,9 +214,8 @@ class PreparedRun:
             state = load_restart(restart_from, self.fingerprint, self.model).to(
                 compute.torch_device(), compute.torch_dtype())
         offset = state.day if state is not None else 0
-        if offset and management.irrigation_dates:
-            management = replace(management, irrigation_dates={
-                d + offset: a for d, a in management.irrigation_dates.items()})
+        if offset:
+            management = management.later(offset)
         chunks = (
             replace(chunk, first_day=chunk.first_day + offset)
             for chunk in iter_forcing(
@@ -239,6 +237,7 @@ def prepare_run(
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
     from neuralcrop.crops import full_names as other_names
     from neuralcrop.crops.wofost72 import full_names
+    from neuralcrop.data.errors import InputError, Problem
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import prepare_management
     from neuralcrop.data.reference_evapotranspiration import reference_evapotranspiration
@@ -276,16 +275,25 @@ def prepare_run(
     orders = prepare_management(
         management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
     layers = soil_layers(soil, cells)
-    site = site_record(layers, cells, dtype=dtype)
+    site = orders.prepared_site(site_record(layers, cells, dtype=dtype))
     covariates = None
     if built.network is not None:
         covariates = _covariates(built, prepared, cells, orders, layers, site)
         covariates = covariates.to(device, dtype)
     built = built.to(device)
     built.choose_pathways(orders.crop)
+    refused = built.refusals(orders)
+    if refused:
+        raise InputError([Problem(
+            f"management: {name}", f"the model ({built.set_name}) has no use for it", "",
+            "leave it out, or take the global set with nutrients") for name in refused],
+            "management")
     with torch.no_grad():
-        parameters = built.settle(
-            built.cell_parameters(orders.crop.to(device), dtype, covariates), site.to(device))
+        slots = [
+            built.settle(built.cell_parameters(crop.to(device), dtype, covariates),
+                         site.to(device))
+            for crop in (orders.crop if orders.n_slots else (orders.crop,))]
+        parameters = torch.stack(slots) if orders.n_slots else slots[0]
     stepper = Stepper(
         built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
     return PreparedRun(
@@ -317,7 +325,8 @@ def _covariates(
     )
 
     climate = climate_covariates(
-        monthly_climate(prepared, cells), management.sowing_day[0].cpu().numpy())
+        monthly_climate(prepared, cells),
+        management.sowing_day.reshape(-1, cells.n_cells)[0].cpu().numpy())
     known = stack_covariates(climate, soil_covariates(layers, site))
     missing = [n for n in model.covariate_names if n not in known.names]
     if missing:
@@ -333,14 +342,18 @@ def _seasons(
 ) -> Dataset:
     from neuralcrop.output.dataset import season_dataset
 
-    unknown = [v for v in variables or () if v not in RECORD]
+    known = run.model.record_names
+    unknown = [v for v in variables or () if v not in known]
     if unknown:
+        remedy = "daily ones need frequency='daily'"
+        if set(unknown) & set(NUTRIENT_RECORD):
+            remedy = "those of nitrogen need a model with nutrients"
         raise ValueError(
-            f"no seasonal variables {', '.join(unknown)}; known: {', '.join(RECORD)} "
-            "(daily ones need frequency='daily')")
+            f"no seasonal variables {', '.join(unknown)}; known: {', '.join(known)} ({remedy})")
     records = run.execute(None, restart_from, restart_to, progress)
-    chosen = {name: records[name].numpy() for name in variables or RECORD}
-    return season_dataset(chosen, run.cells, _attributes(run))
+    usual = [name for name in known if name != "crop" or run.management.n_slots]
+    chosen = {name: records[name].numpy() for name in variables or usual}
+    return season_dataset(chosen, run.cells, _attributes(run), run.model.table.crops)
 
 
 def _days(

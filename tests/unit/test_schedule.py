@@ -42,6 +42,7 @@ def state(
     x, season = start.x.clone(), start.season.clone()
     STATE.get(x, "development_stage")[:] = torch.tensor(stage, dtype=x.dtype)
     STATE.get(x, "storage_carbon")[:] = 100.0
+    STATE.get(x, "leaf_carbon")[:] = 5.0
     STATE.get(x, "root_depth")[:] = 0.5
     STATE.get(x, "precipitated_water")[:] = -rain
     SEASON.get(season, "active")[:] = torch.tensor(active, dtype=x.dtype)
