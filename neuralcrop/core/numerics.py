@@ -174,13 +174,13 @@ def whole_amount(x: Tensor) -> Tensor:
     return x + (whole(x.detach().clamp_min(0.0)) - x.detach())
 
 
-SOIL_QUANTA: dict[str, float] = {"carbon": 2.0**-10, "nitrogen": 2.0**-15}
+SOIL_QUANTA: dict[str, float] = {"carbon": 2.0**-10, "nitrogen": NITROGEN_QUANTUM}
 """Quanta of soil stocks in single precision, g m-2: 16 and 0.5 kg m-2 a stock add up exactly."""
 
 
 def quantum_of(element: str, dtype: torch.dtype) -> float:
     """Quantum of the soil stocks of an element, g m-2; see `spread_amount`."""
-    return SOIL_QUANTA[element] if dtype == torch.float32 else _QUANTA.get(dtype, 0.0)
+    return _DOUBLE_QUANTUM if dtype == torch.float64 else SOIL_QUANTA[element]
 
 
 def spread_amount(x: Tensor, quantum: Tensor | float, phase: Tensor) -> Tensor:

@@ -14,8 +14,10 @@ from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS
 from neuralcrop.data.field_experiments import FieldBatch
 from neuralcrop.evaluation import metrics
 from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.orders import Residues
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper
+from neuralcrop.simulation.schedule import Ground
 
 UNITS = {"emergence": "d", "anthesis": "d", "maturity": "d", "lai_max": "m2 m-2",
          "biomass": "t ha-1", "yield": "t ha-1", "lai_sampled": "m2 m-2",
@@ -82,11 +84,14 @@ def simulate_batch(model: CropModel, batch: FieldBatch, p: Tensor) -> Run:
     state = _with_water(model, state, batch, p)
     place = model.place(model.table.layout.view(p), batch.site)
     lai, shoot, stage = [], [], []
+    book = SEASON.view(state.season)
 
-    def observe(day: int, before: Tensor, after: Tensor, fluxes: Tensor) -> None:
+    def observe(
+        day: int, before: Tensor, after: Tensor, fluxes: Tensor, ground: Ground
+    ) -> None:
         named = model.state.view(after)
         lai.append(model.diagnostics(after, p, place)["lai"].numpy())
-        shoot.append(model.record(named, after, p)["biom"].numpy())
+        shoot.append(model.record(named, after, p, book, Residues())["biom"].numpy())
         stage.append(named["development_stage"].numpy().copy())
 
     end = stepper.run(
@@ -120,7 +125,7 @@ def _seasons(
     """The record of harvested crops; of others what stands in the field."""
     harvested = SEASON.get(end.season, "harvests") > 0.5
     s = model.state.view(end.x)
-    standing = model.record(s, end.x, p)
+    standing = model.record(s, end.x, p, SEASON.view(end.season), Residues())
     never = torch.full_like(s["vegetative_days"], float("nan"))
     flowered = torch.where(s["development_stage"] >= 1.0, s["vegetative_days"], never)
     ripe = torch.where(model.ripe(end.x, p), s["vegetative_days"] + s["reproductive_days"], never)

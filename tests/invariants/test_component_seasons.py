@@ -7,11 +7,13 @@ import itertools
 import pytest
 import torch
 
-from neuralcrop.models.global_ import STATE
+from neuralcrop.models.global_ import layouts
 from neuralcrop.models.global_components import ALTERNATIVES
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.events import SEASON
 from tests.model_runs import SmallRun
+
+STATE = layouts().state
 
 COMBINATIONS = [
     dict(zip(ALTERNATIVES, names, strict=True))
