@@ -152,6 +152,7 @@ def _soil_transfers() -> tuple[Transfer, ...]:
         out += _pairwise(f"{pool}_mineralisation", f"{pool}_nitrogen", "ammonium")
     for mineral in ("ammonium", "nitrate"):
         out += _pairwise(f"{mineral}_immobilisation", mineral, "fast_nitrogen")
+        out += _pairwise(f"{mineral}_stabilisation", mineral, "slow_nitrogen")
         out += move(f"{mineral}_deposition", "deposited_nitrogen", mineral)
     out += _pairwise("nitrification", "ammonium", "nitrate")
     out += drain("nitrification_nitrous_oxide", "ammonium", "nitrous_oxide_nitrogen")

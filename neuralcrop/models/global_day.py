@@ -15,6 +15,7 @@ from neuralcrop.core.numerics import quantum_of, spread_amount, whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
+from neuralcrop.models.crop_model import NUTRIENT_RECORD, WATER_CARBON_RECORD
 from neuralcrop.models.global_ import EVENT_SPECS, layouts, rounding
 from neuralcrop.models.global_components import USUAL, component
 from neuralcrop.models.global_field import GlobalField
@@ -161,6 +162,8 @@ class GlobalModel(GlobalField):
     ) -> None:
         rows = layouts(nutrients)
         self.nutrients = nutrients
+        if nutrients:
+            self.record_names = (*WATER_CARBON_RECORD, *NUTRIENT_RECORD)
         self.state, self.reservoirs = rows.state, rows.reservoirs
         self.fluxes, self.stoichiometry = rows.fluxes, rows.stoichiometry
         self.fallow_state, self.fallow_fluxes = rows.fallow_state, rows.fallow_fluxes
