@@ -14,7 +14,8 @@ from neuralcrop.config import TrainConfig
 from neuralcrop.config.sections import IrrigationConfig, ManagementConfig
 from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
-from neuralcrop.data.management import FULL_IRRIGATION, parse_date
+from neuralcrop.data.management_dates import parse_date
+from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.seasons import Orders, Seasons, load_seasons
 from neuralcrop.data.splits import split
 from neuralcrop.data.yields import open_yields
