@@ -15,7 +15,7 @@ from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.data.covariates import Covariates
 from neuralcrop.data.errors import InputError, Problem, nearest
-from neuralcrop.data.management import FULL_IRRIGATION
+from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.samples import LATE_SOWING, read_blocks, site_records, sowing_table
 from neuralcrop.data.timeaxis import Days
 from neuralcrop.data.yields import YieldsData

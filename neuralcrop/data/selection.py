@@ -98,8 +98,6 @@ def management_of(config: ManagementConfig) -> xr.Dataset | dict[str, Any]:
     """Management file, or the keys of the configuration."""
     if config.path is not None:
         return open_files(config.path)
-    irrigation = config.irrigation
-    return {
-        "sowing": config.sowing, "harvest": config.harvest,
-        "irrigation": irrigation if isinstance(irrigation, str) else irrigation.model_dump(),
-    }
+    given = config.model_dump(exclude_none=True)
+    given.pop("path", None)
+    return given

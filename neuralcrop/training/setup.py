@@ -15,7 +15,8 @@ from neuralcrop.config import TrainConfig
 from neuralcrop.config.sections import IrrigationConfig, ManagementConfig
 from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
-from neuralcrop.data.management import FULL_IRRIGATION, parse_date
+from neuralcrop.data.management_dates import parse_date
+from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.seasons import Orders, Seasons, load_seasons
 from neuralcrop.data.splits import split
 from neuralcrop.data.yields import open_yields
@@ -72,11 +73,20 @@ def orders_of(management: ManagementConfig) -> Orders:
     if management.path is not None:
         raise ValueError("management.path has no effect on training: the yields file holds the "
                          "sowing days; leave it out")
+    others = {"nitrogen", "manure", "residues", "tillage", "use", "sequence", "rotation_start"}
+    asked = sorted(others & set(management.model_dump(exclude_none=True)))
     given = management.irrigation
     if isinstance(given, IrrigationConfig):
-        irrigation = (given.threshold, given.target)
+        low, high = given.threshold, given.target
+        irrigation = (FULL_IRRIGATION[0] if low is None else low,
+                      FULL_IRRIGATION[1] if high is None else high)
+        asked += [f"irrigation.{key}" for key in given.model_dump(exclude_none=True)
+                  if key not in ("threshold", "target")]
     else:
         irrigation = FULL_IRRIGATION if given == "full" else (0.0, FULL_IRRIGATION[1])
+        asked += [f"irrigation={given}"] if given not in ("none", "full") else []
+    if asked:
+        raise ValueError(f"training takes no management.{', management.'.join(asked)}; leave out")
     sowing = None if management.sowing == "rule" else _day("sowing", management.sowing)
     harvest = 0 if management.harvest == "maturity" else _day("harvest", management.harvest)
     return Orders(sowing, harvest, irrigation)

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from io_weather import grid, weather
 
+from neuralcrop.core.forcing import IRRIGATION_ROWS
 from neuralcrop.data import calendars
 from neuralcrop.data.calendars import CropRule, crop_rule, seasonality, sowing_days
 from neuralcrop.data.climate import MID_MONTH, daily_from_monthly, monthly_climate, monthly_pet
@@ -189,7 +190,35 @@ def test_dataset_as_management(prepared) -> None:
 
 @pytest.mark.parametrize(("management", "words"), [
     ({"sowin": 3}, "did you mean 'sowing'?"),
-    ({"nitrogen": 100}, "not simulated yet"), ({"residues": 0.5}, "not simulated yet"),
+    ({"nitrogen": -5}, "0 to 1000"), ({"nitrogen": 120000}, "check units?"),
+    ({"nitrogen": "lots"}, "is not a number"),
+    ({"nitrogen": {"total": 80, "split": [[0, 1]]}}, "did you mean 'splits'?"),
+    ({"nitrogen": {"total": 80, "splits": [[0, 0.4], [40, 0.4]]}}, "add up to 1"),
+    ({"nitrogen": {"total": 80, "splits": "gcmi"}}, "did you mean 'ggcmi'?"),
+    ({"nitrogen": {"total": 80, "dates": ["05-01"], "amounts": 3}}, "a total and dates"),
+    ({"nitrogen": {"dates": ["05-01"]}}, "must come together"),
+    ({"nitrogen": {"dates": ["05-01"], "amounts": -1}}, "negative amount"),
+    ({"nitrogen": {"total": 80, "nitrate_share": 2}}, "share of nitrate"),
+    ({"manure": {"total": 80, "nitrate_share": 0.5}}, "unknown key"),
+    ({"residues": 1.5}, "shares, 0 to 1"), ({"residues": {"lift": 1}}, "did you mean 'left'?"),
+    ({"residues": {"left": 0.5, "removed": 0.2, "burnt": 0.1}}, "do not add up to 1"),
+    ({"use": "grian"}, "did you mean 'grain'?"), ({"tillage": "plough"}, "'plough'"),
+    ({"tillage": {"harvest": 2}}, "share of the litter"),
+    ({"irrigation": {"system": "sprinkle"}}, "did you mean 'sprinkler'?"),
+    ({"irrigation": {"conveyance": "pip"}}, "did you mean 'pipe'?"),
+    ({"irrigation": {"conveyance": 0.0}}, "0.05 to 1"),
+    ({"irrigation": {"daily_limit": -1}}, "at least 0"),
+    ({"irrigation": {"system": "flooded", "threshold": 0.5}}, "beside flooding"),
+    ({"irrigation": {"system": "flooded", "low": 90, "high": 50}}, "'low' above 'high'"),
+    ({"irrigation": {"system": "flooded", "bund": 50}}, "below the upper mark"),
+    ({"irrigation": {"system": "drip", "high": 50}}, "without system 'flooded'"),
+    ({"sequence": []}, "a list of crops"), ({"sequence": [{"sowing": 3}]}, "with 'crop'"),
+    ({"sequence": ["mais"]}, "did you mean 'maize'?"),
+    ({"sequence": [{"crop": "maize", "yaer": 2}]}, "did you mean 'year'?"),
+    ({"sequence": [{"crop": "maize", "year": 0}]}, "1 to 20"),
+    ({"sequence": [{"crop": "maize", "sowing": 120}, {"crop": "soybean", "sowing": 120}]},
+     "on the same day"),
+    ({"rotation_start": 2000}, "without a sequence"),
     ({"sowing": "rool"}, "did you mean 'rule'?"), ({"sowing": 400}, "day of year from 1 to 366"),
     ({"sowing": "13-40"}, "is not a date"), ({"sowing": np.arange(5)}, "array of shape (5,)"),
     ({"harvest": "mature"}, "did you mean 'maturity'?"),
@@ -219,3 +248,119 @@ def test_rule_needs_a_year() -> None:
     with pytest.raises(InputError, match="at least one full year"):
         manage(prepare_forcing(weather(100)))
     manage(prepare_forcing(weather(100)), {"sowing": 20})
+
+
+# --- nitrogen, residues, water systems, sequences ------------------------------------------------
+
+
+def gifts(record) -> list[list[float]]:
+    """Gifts of the first cell: day, stage, nitrate, ammonium, manure."""
+    plan = record.fertiliser_plan[:, :, 0].T
+    return [[round(float(v), 4) for v in gift] for gift in plan if gift[2:].sum() > 0]
+
+
+@pytest.mark.parametrize(("management", "expected"), [
+    ({"nitrogen": 120}, [[0, -9, 3, 3, 0], [40, -9, 3, 3, 0]]),
+    ({"nitrogen": {"total": 100, "splits": "lpjml"}}, [[0, -9, 1, 1, 0], [0, 0.5, 4, 4, 0]]),
+    ({"nitrogen": {"total": 120, "splits": [[0, 0.25], [30, 0.75]], "nitrate_share": 0.0}},
+     [[0, -9, 0, 3, 0], [30, -9, 0, 9, 0]]),
+    ({"nitrogen": np.array([60.0, 0.0]), "manure": {"total": 50, "splits": [[0, 1.0]]}},
+     [[0, -9, 1.5, 1.5, 5], [40, -9, 1.5, 1.5, 0]]),
+    ({"nitrogen": {"total": 10, "splits": [{"stage": 1.0, "share": 1.0}]}},
+     [[0, 1, 0.5, 0.5, 0]]),
+])
+def test_nitrogen_in_a_season(prepared, management, expected) -> None:
+    assert gifts(manage(prepared, management)) == expected
+
+
+def test_nitrogen_by_cell_and_date(prepared) -> None:
+    cells = xr.DataArray([120.0, np.nan], dims="site")
+    record = manage(prepared, xr.Dataset({"nitrogen": cells}))
+    np.testing.assert_allclose(record.fertiliser_plan[2:].sum(dim=(0, 1)), [12.0, 0.0])
+    record = manage(prepared, {
+        "nitrogen": {"dates": ["2000-05-01", "06-10"], "amounts": [20.0, np.array([30.0, 40.0])],
+                     "nitrate_share": 1.0},
+        "manure": {"dates": "2000-05-01", "amounts": 10}})
+    assert sorted(record.fertiliser_dates) == [121, 161, 526, 891]
+    np.testing.assert_allclose(record.fertiliser_dates[121], [[2, 2], [0, 0], [1, 1]])
+    np.testing.assert_allclose(record.fertiliser_dates[526], [[3, 4], [0, 0], [0, 0]], rtol=1e-6)
+    assert record.fertiliser_plan is None
+    assert sorted(record.later(1000).fertiliser_dates) == [1121, 1161, 1526, 1891]
+    assert record.cells(slice(1, 2)).fertiliser_dates[526].tolist() == [[4.0], [0.0], [0.0]]
+
+
+def test_too_many_gifts(prepared) -> None:
+    splits = [[10 * k, 0.125] for k in range(8)]
+    with pytest.raises(InputError, match="at most 6"):
+        manage(prepared, {"nitrogen": {"total": 80, "splits": splits}})
+
+
+@pytest.mark.parametrize(("management", "shares"), [
+    ({"residues": 0.7}, [1, 0.3, 0]), ({"residues": {"burnt": 0.5}}, [1, 0, 0.5]),
+    ({"residues": {"left": 0.2, "burnt": 0.5}}, [1, 0.3, 0.5]),
+    ({"residues": {"removed": 0.9}}, [1, 0.9, 0]), ({"use": "silage"}, [1, 1, 0]),
+    ({"use": "cover"}, [0, 0, 0]),
+])
+def test_residues(prepared, management, shares) -> None:
+    np.testing.assert_allclose(manage(prepared, management).residues[:, 0], shares, atol=1e-6)
+
+
+def test_tillage(prepared) -> None:
+    def shares(value) -> list[float]:
+        return manage(prepared, {"tillage": value}).tillage[:, 1].tolist()
+
+    assert manage(prepared).tillage is None
+    assert shares("none") == [0.0, 0.0]
+    assert shares("harvest") == pytest.approx([0.0, 0.95])
+    assert shares({"sowing": 0.25, "harvest": np.array([0.0, 0.5])}) == [0.25, 0.5]
+
+
+def test_irrigation_systems(prepared) -> None:
+    def system(value):
+        record = manage(prepared, {"irrigation": value})
+        named = dict(zip(IRRIGATION_ROWS, record.irrigation_system[:, 0].tolist(), strict=True))
+        return record, named
+
+    record, rows = system("sprinkler")
+    assert rows["efficiency"] == pytest.approx(0.95)
+    assert rows["canopy"] == 1.0
+    np.testing.assert_allclose(record.irrigation_threshold, 0.9)
+    record, rows = system({"system": "drip", "conveyance": 0.9, "daily_limit": 5,
+                           "seasonal_limit": 200, "threshold": 0.5})
+    assert rows["efficiency"] == pytest.approx(0.9)
+    assert (rows["daily_limit"], rows["seasonal_limit"]) == (5.0, 200.0)
+    np.testing.assert_allclose(record.evaporation_factor, 0.4)
+    np.testing.assert_allclose(record.irrigation_threshold, 0.5)
+    record, rows = system({"system": "flooded", "conveyance": "canal_clay"})
+    assert (rows["low"], rows["high"]) == (50.0, 100.0)
+    assert rows["efficiency"] == pytest.approx(0.8)
+    np.testing.assert_allclose(record.bund, 120.0)
+    np.testing.assert_allclose(record.irrigation_threshold, 0.0)
+    assert manage(prepared, {"irrigation": "full"}).irrigation_system is None
+
+
+def test_sequences(prepared) -> None:
+    record = manage(prepared, {"harvest": "maturity", "tillage": "none", "sequence": [
+        {"crop": "winter_wheat", "sowing": "10-01", "nitrogen": 100},
+        {"crop": "soybean", "sowing": 170, "year": 2, "use": "cover"}]})
+    assert record.n_slots == 2
+    assert record.crop.tolist() == [[2, 2], [1, 1]]
+    assert record.sowing_day[:, :, 0].tolist() == [[274, 0, 274], [0, 170, 0]]
+    assert record.fertiliser_plan[0, 2:].sum() > 0
+    assert record.fertiliser_plan[1, 2:].sum() == 0
+    assert record.residues[:, 0, 0].tolist() == [1.0, 0.0]
+    moved = manage(prepared, {"rotation_start": 1999, "sequence": [
+        {"crop": "maize", "sowing": 120}, {"crop": "soybean", "sowing": 130, "year": 2}]})
+    assert moved.sowing_day[:, :, 0].tolist() == [[0, 120, 0], [130, 0, 130]]
+
+
+def test_dates_that_crops_share_count_once(prepared) -> None:
+    record = manage(prepared, {
+        "nitrogen": {"dates": ["2000-05-01"], "amounts": 20.0},
+        "irrigation": {"dates": ["2000-05-02"], "amounts": 10.0, "system": "drip"},
+        "sequence": [{"crop": "maize", "sowing": 120},
+                     {"crop": "soybean", "sowing": 250, "manure": {
+                         "dates": ["2000-05-01"], "amounts": 5.0}}]})
+    np.testing.assert_allclose(record.fertiliser_dates[121][:, 0], [1.0, 1.0, 0.5])
+    assert record.irrigation_dates[122].tolist() == [10.0, 10.0]
+    np.testing.assert_allclose(record.irrigation_system[:, 0, 0], 0.95)
