@@ -59,6 +59,16 @@ class ModelConfig(Section):
     """Growth of organs in `global`: tables over development, or the harvest index of LPJmL."""
     version: Literal["lpjml5", "lpjml6"] = "lpjml6"
     """Version of LPJmL whose constants the components after it take."""
+    nutrients: Literal["auto"] | bool = "auto"
+    """Nitrogen and soil organic matter of `global`; ``auto`` where management asks for them."""
+
+    def with_nutrients(self, management: Any) -> bool:
+        """Whether a run with this management has nutrients."""
+        from neuralcrop.data.management import asks_for_nutrients
+
+        if self.nutrients == "auto":
+            return self.set == "global" and asks_for_nutrients(management)
+        return self.nutrients
 
 
 class GlobalModelConfig(ModelConfig):

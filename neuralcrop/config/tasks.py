@@ -51,6 +51,8 @@ class _Simulation(Task):
     management: ManagementConfig
     domain: DomainConfig
     solver: SolverConfig
+    spin_up: NonNegativeInt
+    """First years of the forcing that bring the soil's organic matter into balance; 0: none."""
 
 
 class SimulateConfig(_Simulation):

@@ -30,7 +30,7 @@ from neuralcrop.data.field_weather import (
     prepare_profiles,
     prepare_series,
 )
-from neuralcrop.data.management import FULL_IRRIGATION
+from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.seasons import AlignedForcing
 
 log = logging.getLogger("neuralcrop.data")

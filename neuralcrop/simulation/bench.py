@@ -93,7 +93,8 @@ def run(config: BenchConfig) -> dict[str, Any]:
     crop = config.crop.name or "maize"
     model = build_model(ModelSpec(
         closures=tuple(config.closure.slots), closure_hidden=tuple(config.closure.hidden),
-        closure_bound=config.closure.bound, **config.model.components))
+        closure_bound=config.closure.bound,
+        nutrients=config.model.with_nutrients(None), **config.model.components))
     solver = Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
                     config.solver.atol)
     result: dict[str, Any] = {"machine": machine(), "crop": crop, "solver": config.solver.method,

@@ -117,7 +117,7 @@ def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) 
     """What the model of a variant is made of."""
     closure, network = config.closure, config.parameters.network
     spec = ModelSpec(crops=(crop_of(config),), values=dict(config.crop.parameters),
-                     **config.model.components)
+                     nutrients=config.model.nutrients is True, **config.model.components)
     if variant == "physics":
         return spec
     hybrid = variant == "hybrid"
