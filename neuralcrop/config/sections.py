@@ -187,6 +187,15 @@ Nitrogen = Annotated[float, Field(ge=0, le=1000)]
 """Nitrogen of a season, kg ha-1."""
 
 
+class CultivarConfig(Section):
+    """Season of a cultivar that fits the climate; one of these."""
+
+    season_days: Annotated[float, Field(ge=30, le=700)] | None = None
+    """Days from sowing to maturity."""
+    maturity: DayOfYear | Date | None = None
+    """Day of year or date of maturity."""
+
+
 class FieldConfig(Section):
     """What the farmer does to a crop of a sequence; null for what holds for all."""
 
@@ -207,6 +216,8 @@ class FieldConfig(Section):
     """When litter is worked into the soil; null: at sowing, where the model has litter."""
     use: Literal["grain", "silage", "cover"] | None = None
     """What is harvested; null for grain."""
+    cultivar: Literal["fixed", "adapted"] | CultivarConfig | None = None
+    """Cultivar of the catalogue, or one whose season fits the climate; null for the first."""
 
 
 class SequenceConfig(FieldConfig):

@@ -14,13 +14,19 @@ from neuralcrop.core.forcing import Management
 from neuralcrop.data import calendars
 from neuralcrop.data.align import to_cells
 from neuralcrop.data.errors import Problems, nearest
-from neuralcrop.data.management_dates import harvest_days, rule_sowing, sowing_days
+from neuralcrop.data.management_dates import (
+    harvest_days,
+    rule_sowing,
+    season_lengths,
+    sowing_days,
+)
 from neuralcrop.data.management_nutrients import fertiliser, no_gift, residues, tillage
 from neuralcrop.data.management_water import NO_LIMIT, Water, irrigation
 from neuralcrop.data.tensors import CellIndex
 from neuralcrop.data.timeaxis import Days
 
-FIELD_KEYS = ("sowing", "harvest", "irrigation", "nitrogen", "manure", "residues", "tillage", "use")
+FIELD_KEYS = ("sowing", "harvest", "irrigation", "nitrogen", "manure", "residues", "tillage", "use",
+              "cultivar")
 """What can be managed, of a field or of a crop of a sequence."""
 
 KEYS = (*FIELD_KEYS, "sequence", "rotation_start")
@@ -49,6 +55,7 @@ class _Field:
     gift_dates: dict[int, np.ndarray]
     residues: np.ndarray | None
     tillage: np.ndarray | None
+    season_days: np.ndarray | None
 
 
 def prepare_management(
@@ -71,7 +78,8 @@ def prepare_management(
         ``nitrogen``, ``manure``: kg ha-1 of nitrogen in a season, ``{"total": .., "splits": ..}``
         or ``{"dates": [..], "amounts": [..]}``. ``residues``: share left, or ``{"left": ..,
         "removed": .., "burnt": ..}``. ``tillage``: ``"sowing"``, ``"harvest"``, ``"none"`` or
-        shares. ``use``: ``"grain"``, ``"silage"``, ``"cover"``. ``sequence``: a list of crops,
+        shares. ``use``: ``"grain"``, ``"silage"``, ``"cover"``. ``cultivar``:
+        ``"fixed"``, ``"adapted"``, or the length of its season. ``sequence``: a list of crops,
         each with ``crop``, ``year`` and these keys. The page on management has all of it.
     prepared : xarray.Dataset
         From `prepare_forcing`; its climate serves the sowing rule.
@@ -184,7 +192,8 @@ def _field(
     return _Field(
         names, sowing, first_year, harvest,
         irrigation(given.get("irrigation", "none"), cells, days, problems), plan, gift_dates,
-        residues(given, cells, problems), tillage(given.get("tillage"), cells, problems))
+        residues(given, cells, problems), tillage(given.get("tillage"), cells, problems),
+        season_lengths(given.get("cultivar"), sowing, cells, days.calendar, problems))
 
 
 def _rotate(
@@ -264,6 +273,7 @@ def _record(
         residues=optional([field.residues for field in fields], np.array([1.0, 0.0, 0.0])),
         tillage=optional([field.tillage for field in fields], np.array([0.95, 0.0])),
         bund=real(np.max(bunds, axis=0)) if bunds else None,
+        season_days=optional([field.season_days for field in fields], np.array(0.0)),
         # one field has one kind of soil surface: drip in any crop's season stays in place
         evaporation_factor=real(np.min(pipes, axis=0)) if wet else None,
     )

@@ -72,7 +72,8 @@ def orders_of(management: ManagementConfig) -> Orders:
     if management.path is not None:
         raise ValueError("management.path has no effect on training: the yields file holds the "
                          "sowing days; leave it out")
-    others = {"nitrogen", "manure", "residues", "tillage", "use", "sequence", "rotation_start"}
+    others = {"nitrogen", "manure", "residues", "tillage", "use", "cultivar",
+              "sequence", "rotation_start"}
     asked = sorted(others & set(management.model_dump(exclude_none=True)))
     given = management.irrigation
     if isinstance(given, IrrigationConfig):

@@ -219,6 +219,8 @@ def test_dataset_as_management(prepared) -> None:
     ({"sequence": [{"crop": "maize", "sowing": 120}, {"crop": "soybean", "sowing": 120}]},
      "on the same day"),
     ({"rotation_start": 2000}, "without a sequence"),
+    ({"cultivar": "adopted"}, "did you mean 'adapted'?"),
+    ({"cultivar": {"season_days": 10}}, "days from 30 to 700"),
     ({"sowing": "rool"}, "did you mean 'rule'?"), ({"sowing": 400}, "day of year from 1 to 366"),
     ({"sowing": "13-40"}, "is not a date"), ({"sowing": np.arange(5)}, "array of shape (5,)"),
     ({"harvest": "mature"}, "did you mean 'maturity'?"),
@@ -364,3 +366,14 @@ def test_dates_that_crops_share_count_once(prepared) -> None:
     np.testing.assert_allclose(record.fertiliser_dates[121][:, 0], [1.0, 1.0, 0.5])
     assert record.irrigation_dates[122].tolist() == [10.0, 10.0]
     np.testing.assert_allclose(record.irrigation_system[:, 0, 0], 0.95)
+
+
+def test_cultivars(prepared) -> None:
+    def season_days(value) -> list[float]:
+        return manage(prepared, {"sowing": 120, "cultivar": value}).season_days.tolist()
+
+    assert manage(prepared, {"cultivar": "fixed"}).season_days is None
+    assert season_days("adapted") == [-1.0, -1.0]
+    assert season_days({"season_days": np.array([100, 0])}) == [100.0, 0.0]
+    assert season_days({"maturity": 250}) == [130.0, 130.0]
+    assert season_days({"maturity": 30}) == [275.0, 275.0]
