@@ -22,6 +22,7 @@ from neuralcrop.data.management_dates import (
 )
 from neuralcrop.data.management_nutrients import fertiliser, no_gift, residues, tillage
 from neuralcrop.data.management_water import NO_LIMIT, Water, irrigation
+from neuralcrop.data.management_windows import window_sowing
 from neuralcrop.data.tensors import CellIndex
 from neuralcrop.data.timeaxis import Days
 
@@ -70,7 +71,8 @@ def prepare_management(
     ----------
     management : mapping, Dataset or None
         ``sowing``: ``"rule"`` (default), a day of year, a date (``"04-25"``, ``"2001-04-25"``), a
-        list of dates of several years, or a DataArray over cells and/or ``year`` (NaN: rule).
+        list of dates of several years, or a DataArray over cells and/or ``year`` (NaN: rule),
+        or ``{"window": [first, last]}``.
         ``harvest``: ``"maturity"`` (default), or a day of year or date.
         ``irrigation``: ``"none"`` (default), ``"full"``, ``{"threshold": .., "target": ..}``, or
         ``{"dates": [..], "amounts": [..]}`` in mm; a DataArray of ``"none"``/``"full"`` by cell;
@@ -184,9 +186,13 @@ def _field(
     days: Days, rules: dict[str, calendars.CropRule] | None, problems: Problems,
 ) -> _Field:
     """Orders of one crop."""
-    sowing, first_year = sowing_days(
-        given.get("sowing", "rule"), cells, days,
-        lambda: rule_sowing(prepared, cells, names, rules, problems), problems)
+    when = given.get("sowing", "rule")
+    if isinstance(when, Mapping):
+        sowing, first_year = window_sowing(when, prepared, cells, names, days, rules, problems)
+    else:
+        sowing, first_year = sowing_days(
+            when, cells, days, lambda: rule_sowing(prepared, cells, names, rules, problems),
+            problems)
     harvest = harvest_days(given.get("harvest", "maturity"), cells, days.calendar, problems)
     plan, gift_dates = fertiliser(given, cells, days, problems)
     return _Field(

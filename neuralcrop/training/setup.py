@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from neuralcrop.config import TrainConfig
-from neuralcrop.config.sections import IrrigationConfig, ManagementConfig
+from neuralcrop.config.sections import IrrigationConfig, ManagementConfig, WindowConfig
 from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
 from neuralcrop.data.management_dates import parse_date
@@ -85,9 +85,12 @@ def orders_of(management: ManagementConfig) -> Orders:
     else:
         irrigation = FULL_IRRIGATION if given == "full" else (0.0, FULL_IRRIGATION[1])
         asked += [f"irrigation={given}"] if given not in ("none", "full") else []
+    if isinstance(management.sowing, WindowConfig):
+        asked += ["sowing.window"]
     if asked:
         raise ValueError(f"training takes no management.{', management.'.join(asked)}; leave out")
-    sowing = None if management.sowing == "rule" else _day("sowing", management.sowing)
+    when = management.sowing
+    sowing = None if when == "rule" or isinstance(when, WindowConfig) else _day("sowing", when)
     harvest = 0 if management.harvest == "maturity" else _day("harvest", management.harvest)
     return Orders(sowing, harvest, irrigation)
 
