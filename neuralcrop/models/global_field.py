@@ -12,7 +12,7 @@ from neuralcrop.core.forcing import TILLAGE_ROWS, DailyForcing, Management, Site
 from neuralcrop.core.numerics import NITROGEN_QUANTUM, whole
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models import global_events
-from neuralcrop.models.crop_model import NUTRIENT_RECORD, CropModel
+from neuralcrop.models.crop_model import NUTRIENT_RECORD, WATER_CARBON_RECORD, CropModel
 from neuralcrop.models.global_ import (
     INITIAL_ROOT_DEPTH,
     MATURE,
@@ -79,8 +79,9 @@ class GlobalField(CropModel):
     @property
     def record_names(self) -> tuple[str, ...]:
         """Entries of the record of a season."""
-        names = super().record_names
-        return (*names, *NUTRIENT_RECORD) if self.nutrients else names
+        if self.nutrients:
+            return (*WATER_CARBON_RECORD, *NUTRIENT_RECORD)
+        return WATER_CARBON_RECORD
 
     def refusals(self, management: Management) -> list[str]:
         """What of the management the model has no use for; see `CropModel.refusals`."""
