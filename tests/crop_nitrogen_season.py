@@ -17,7 +17,7 @@ WHEAT = {
         [0.06, 0.05, 0.04, 0.0333, 0.0267, 0.02, 0.0188, 0.0176, 0.0164, 0.0152, 0.014],
     "leaf_nitrogen_residual": 0.004, "stem_nitrogen_ratio": 0.5, "root_nitrogen_ratio": 0.5,
     "storage_nitrogen_maximum": 0.0176, "storage_nitrogen_minimum": 0.5, "seed_nitrogen": 0.045,
-    "nitrogen_critical": 0.9, "nitrogen_capacity_half": 1.0, "nitrogen_leaf_sensitivity": 1.0,
+    "nitrogen_critical": 0.9, "nitrogen_capacity_half": 2.0, "nitrogen_leaf_sensitivity": 1.0,
     "nitrogen_leaf_loss": 0.03, "nitrogen_refill_time": 2.0, "nitrogen_buffer": 2.0,
     "translocation_time": 10.0, "translocation_stage": 0.8, "nitrogen_resorption": 0.8,
     "nitrogen_uptake_stage": 1.3, "largest_nitrogen_uptake": 0.72,
@@ -75,7 +75,7 @@ def season(p: dict[str, Tensor], mineral: Tensor, days: int = 150, parts=None) -
         share = allocation.partition(stage, *SHARES, 0.0, 0.2)
         growth = 0.7 * available * torch.stack((
             share.leaf * state.leaf_sink_factor, share.stem, share.root,
-            share.storage * state.storage_sink_factor))
+            share.storage * state.storage_sink_factor)).clamp_min(0.0)
         late = growing * (stage > 1.2).to(F64)
         loss = torch.stack((
             donor_limit(carbon[0], growing * state.leaf_death_rate + 0.04 * late, 1.0),

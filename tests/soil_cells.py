@@ -68,6 +68,8 @@ WAYS = {
     "nitrate_uptake": ("nitrate", "plant"),
     "ammonium_immobilisation": ("ammonium", "fast_nitrogen"),
     "nitrate_immobilisation": ("nitrate", "fast_nitrogen"),
+    "ammonium_stabilisation": ("ammonium", "slow_nitrogen"),
+    "nitrate_stabilisation": ("nitrate", "slow_nitrogen"),
     "nitrification": ("ammonium", "nitrate"),
     "nitrification_nitrous_oxide": ("ammonium", "gas"),
     "denitrification": ("nitrate", "gas"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -41,10 +41,34 @@ class Section(BaseModel):
 class ModelConfig(Section):
     """Which equations."""
 
+    @property
+    def components(self) -> dict[str, Any]:
+        """Components of the `global` set and their version, as `ModelSpec` takes them."""
+        names = ("photosynthesis", "transpiration", "allocation", "version")
+        return {name: getattr(self, name) for name in names}
+
     set: Literal["global", "wofost72"]
     """Set of processes and the order of their day."""
     production: Literal["water_limited", "potential"] = "water_limited"
     """Whether water limits, for WOFOST."""
+    photosynthesis: Literal["farquhar", "hp96"] = "farquhar"
+    """Photosynthesis of `global`: by leaf and hour, or by day after Haxeltine and Prentice."""
+    transpiration: Literal["penman_monteith", "lpjml"] = "penman_monteith"
+    """Transpiration of `global`: Penman-Monteith, or demand and supply as in LPJmL."""
+    allocation: Literal["partition_table", "harvest_index"] = "partition_table"
+    """Growth of organs in `global`: tables over development, or the harvest index of LPJmL."""
+    version: Literal["lpjml5", "lpjml6"] = "lpjml6"
+    """Version of LPJmL whose constants the components after it take."""
+    nutrients: Literal["auto"] | bool = "auto"
+    """Nitrogen and soil organic matter of `global`; ``auto`` where management asks for them."""
+
+    def with_nutrients(self, management: Any) -> bool:
+        """Whether a run with this management has nutrients."""
+        from neuralcrop.data.management import asks_for_nutrients
+
+        if self.nutrients == "auto":
+            return self.set == "global" and asks_for_nutrients(management)
+        return self.nutrients
 
 
 class GlobalModelConfig(ModelConfig):
@@ -465,3 +489,20 @@ class LoggerConfig(Section):
     """metrics.csv."""
     tensorboard: bool
     """TensorBoard events."""
+
+
+class FieldExperimentsConfig(Section):
+    """Field experiments to run, calibrate on and score."""
+
+    root: str | None
+    """Directory of files; null: ``data/field_experiments`` below ``$NEURALCROP_SHARED`` or here."""
+    crops: list[str]
+    """Crops of the catalogue; none: all that the files have."""
+    wind_height: PositiveFloat
+    """Height of the wind measurements, m."""
+    seed: NonNegativeInt
+    """Of the order in which trials are put into halves."""
+    iterations: PositiveInt
+    """Of the calibration."""
+    learning_rate: PositiveFloat
+    """Of the calibration."""

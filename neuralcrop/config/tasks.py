@@ -14,6 +14,7 @@ from neuralcrop.config.sections import (
     CropConfig,
     DataConfig,
     DomainConfig,
+    FieldExperimentsConfig,
     ForcingConfig,
     GlobalModelConfig,
     LoggerConfig,
@@ -50,6 +51,8 @@ class _Simulation(Task):
     management: ManagementConfig
     domain: DomainConfig
     solver: SolverConfig
+    spin_up: NonNegativeInt
+    """First years of the forcing that bring the soil's organic matter into balance; 0: none."""
 
 
 class SimulateConfig(_Simulation):
@@ -88,10 +91,10 @@ class TrainConfig(Task):
 class EvaluateConfig(Task):
     """``neuralcrop evaluate``."""
 
-    run: str
-    """Directory of the training run."""
-    dataset: str
-    """File of the yields schema."""
+    run: str | None
+    """Directory of the training run; null where field experiments are run."""
+    dataset: str | None
+    """File of the yields schema; null where field experiments are run."""
     weather: str | list[str] | None
     """Weather of the dataset's places; null: in the dataset, or else that of the run."""
     years: Years | None
@@ -100,6 +103,14 @@ class EvaluateConfig(Task):
     """JSON file to write."""
     predictions: str | None
     """NetCDF file of observed and predicted yields to write; null for none."""
+    field_experiments: FieldExperimentsConfig | None = None
+    """Field experiments to run instead of scoring a training run on a dataset."""
+
+    @model_validator(mode="after")
+    def _something_to_score(self) -> EvaluateConfig:
+        if self.field_experiments is None and None in (self.run, self.dataset):
+            raise ValueError("give run=DIR and dataset=FILE, or experiment=field_experiments")
+        return self
 
 
 class BenchConfig(Task):

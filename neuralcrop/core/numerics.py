@@ -174,6 +174,26 @@ def whole_amount(x: Tensor) -> Tensor:
     return x + (whole(x.detach().clamp_min(0.0)) - x.detach())
 
 
+SOIL_QUANTA: dict[str, float] = {"carbon": 2.0**-10, "nitrogen": NITROGEN_QUANTUM}
+"""Quanta of soil stocks in single precision, g m-2: 16 and 0.5 kg m-2 a stock add up exactly."""
+
+
+def quantum_of(element: str, dtype: torch.dtype) -> float:
+    """Quantum of the soil stocks of an element, g m-2; see `spread_amount`."""
+    return _DOUBLE_QUANTUM if dtype == torch.float64 else SOIL_QUANTA[element]
+
+
+def spread_amount(x: Tensor, quantum: Tensor | float, phase: Tensor) -> Tensor:
+    r"""Whole quanta of slow fluxes, none of which is lost in the mean over days.
+
+    Slow pools lose less than a quantum a day. With a ``phase`` from 0 to 1 that visits all values
+    evenly over the days, :math:`\lfloor x / q + \phi \rfloor q` has the mean of ``x``; with the
+    phase 0 it is never above ``x``. The slope is taken as 1.
+    """
+    held = x.detach().clamp_min(0.0)
+    return x + (torch.floor(held / quantum + phase) * quantum - x.detach())
+
+
 def floor_to(x: Tensor, quantum: float) -> Tensor:
     """Largest multiple of ``quantum`` (a power of two) not above ``x``; its slope is taken as 1.
 

@@ -294,8 +294,10 @@ _NUTRIENT_FLUX = [
       for verb, text in (("respiration", "respired carbon"), ("mineralisation", "ammonium"))
       for pool in ("fast", "slow")),
     *(_V(name, "flux", _G, text, 0, size=N_SOIL_LAYERS) for name, text in (
-        ("ammonium_immobilisation", "ammonium bound in organic matter"),
-        ("nitrate_immobilisation", "nitrate bound in organic matter"),
+        ("ammonium_immobilisation", "ammonium bound in fast organic matter"),
+        ("nitrate_immobilisation", "nitrate bound in fast organic matter"),
+        ("ammonium_stabilisation", "ammonium bound in slow organic matter"),
+        ("nitrate_stabilisation", "nitrate bound in slow organic matter"),
         ("nitrification", "ammonium turned into nitrate"),
         ("nitrification_nitrous_oxide", "nitrous oxide of nitrification"),
         ("denitrification", "nitrate turned into dinitrogen"),

@@ -7,16 +7,29 @@ The files beside this module are crops of the `global` set of processes; those o
 from __future__ import annotations
 
 import difflib
+from collections.abc import Container
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 
 from neuralcrop.core.parameters import ParameterError, ParameterValue
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+BLOCKS = ("parameters", "lpjml", "nutrients")
+"""Groups of parameters in the files of crops."""
+
+ALIASES = {
+    "wheat": "winter_wheat", "corn": "maize", "soy": "soybean", "spring_barley": "barley",
+    "winter_rye": "rye", "canola": "rapeseed", "sugarbeet": "sugar_beet",
+    "sugar_cane": "sugarcane", "peanut": "groundnut", "bean": "dry_bean", "field_pea": "pea",
+}
+"""Other names of crops of the `global` set."""
 
 
 class UnknownCropError(KeyError):
@@ -32,16 +45,41 @@ def crop_names() -> tuple[str, ...]:
     return tuple(sorted(f[:-5] for f in files if f.endswith(".yaml") and not f.startswith("_")))
 
 
+def full_name(name: str, known: Container[str] = ()) -> str:
+    """Name in the catalogue of a crop that may go by another (`ALIASES`); others unchanged.
+
+    Parameters
+    ----------
+    name : str
+        Crop.
+    known : container of str
+        Names that stand for themselves.
+    """
+    return name if name in known else ALIASES.get(name, name)
+
+
+def full_names(crop: Any, known: Container[str] = ()) -> Any:
+    """`full_name` of a crop, or of each of a sequence, array or DataArray of crops."""
+    if isinstance(crop, str):
+        return full_name(crop, known)
+    if hasattr(crop, "dims"):
+        return crop.copy(data=full_names(crop.values, known))
+    array = np.asarray(crop, dtype=object)
+    return np.array([full_name(str(n), known) for n in array.ravel()],
+                    dtype=object).reshape(array.shape)
+
+
 def load_crop(name: str) -> dict[str, Any]:
-    """Whole record of a crop, with inherited parameters filled in.
+    """Whole record of a crop, by its name or another (`ALIASES`), with inherited parameters.
 
     Raises
     ------
     UnknownCropError
         If the catalogue has no such crop.
     """
+    name = full_name(name)
     if name not in crop_names():
-        near = difflib.get_close_matches(name, crop_names(), n=1)
+        near = difflib.get_close_matches(name, (*crop_names(), *ALIASES), n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         raise UnknownCropError(
             f"unknown crop {name!r}{hint} The catalogue has {', '.join(crop_names())} "
@@ -53,24 +91,30 @@ def load_crop(name: str) -> dict[str, Any]:
 def _read(name: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     record: dict[str, Any] = yaml.safe_load(text)
-    parameters: dict[str, Any] = {}
-    for parent in record.get("inherits", []):
-        parameters.update(_read(parent)["parameters"])
-    parameters.update(record["parameters"])
-    return {**record, "parameters": parameters}
+    blocks: dict[str, dict[str, Any]] = {block: {} for block in BLOCKS}
+    for block, merged in blocks.items():
+        for parent in record.get("inherits", []):
+            merged.update(_read(parent)[block])
+        merged.update(record.get(block, {}))
+    return {**record, **blocks}
 
 
-def load_catalogue(names: tuple[str, ...] | None = None) -> dict[str, dict[str, ParameterValue]]:
+def load_catalogue(
+    names: tuple[str, ...] | None = None, blocks: tuple[str, ...] = BLOCKS[:1]
+) -> dict[str, dict[str, ParameterValue]]:
     """Parameter values by crop.
 
     Parameters
     ----------
     names : tuple of str, optional
         Crops; all by default.
+    blocks : tuple of str
+        Of `BLOCKS`: ``parameters`` has those of the usual processes, ``lpjml`` those of the
+        components after LPJmL, ``nutrients`` those of nitrogen and soil organic matter.
     """
     return {
         crop: {key: _value(crop, key, record)
-               for key, record in load_crop(crop)["parameters"].items()}
+               for block in blocks for key, record in load_crop(crop)[block].items()}
         for crop in names or crop_names()
     }
 

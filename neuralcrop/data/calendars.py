@@ -51,14 +51,17 @@ CROP_RULES: dict[str, CropRule] = {
     "winter_wheat": CropRule(5.0, 12.0, winter=True), "wheat": CropRule(5.0),
     "barley": CropRule(5.0), "spring_barley": CropRule(5.0),
     "winter_barley": CropRule(5.0, 12.0, winter=True), "rye": CropRule(5.0, 12.0, winter=True),
-    "rapeseed": CropRule(5.0, 17.0, winter=True), "sunflower": CropRule(13.0),
-    "cassava": CropRule(22.0), "sugar_beet": CropRule(8.0), "sugarbeet": CropRule(8.0),
-    "sugarcane": CropRule(14.0),
-    "groundnut": CropRule(15.0), "peanut": CropRule(15.0), "bean": CropRule(10.0),
-    "pulses": CropRule(10.0), "chickpea": CropRule(10.0), "potato": CropRule(8.0),
-    "cotton": CropRule(15.0),
+    "rapeseed": CropRule(5.0, 17.0, winter=True), "canola": CropRule(5.0, 17.0, winter=True),
+    "sunflower": CropRule(13.0), "cassava": CropRule(22.0), "sugarcane": CropRule(14.0),
+    "sugar_beet": CropRule(8.0), "sugarbeet": CropRule(8.0), "potato": CropRule(8.0),
+    "groundnut": CropRule(15.0), "peanut": CropRule(15.0), "cotton": CropRule(15.0),
+    "bean": CropRule(10.0), "dry_bean": CropRule(10.0), "pulses": CropRule(10.0),
+    "chickpea": CropRule(10.0), "pea": CropRule(5.0), "field_pea": CropRule(5.0),
 }
-"""Thresholds of cropCalendars (Minoli et al. 2019) and LPJmL 6; potato as temperate roots."""
+"""Thresholds of cropCalendars (maize, rice, sorghum, millet, soybean, wheat; Minoli et al. 2019,
+doi:10.1016/j.gloplacha.2018.12.013) and of the functional types of LPJmL 6.0.6: barley and rye as
+temperate cereals, rapeseed, sunflower, cassava, sugarcane, sugar beet, groundnut, pulses. Priors:
+potato as temperate roots, cotton as groundnut, pea as temperate cereals, with which it is sown."""
 
 DEFAULT_RULE = CropRule(10.0)
 """Crops without a rule of their own."""

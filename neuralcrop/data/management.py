@@ -40,6 +40,9 @@ _ALIASES = {"sowing_day": "sowing", "sowing_date": "sowing", "planting": "sowing
             "plantday": "sowing", "planting_day": "sowing", "harvest_day": "harvest",
             "fertiliser": "nitrogen", "fertilizer": "nitrogen", "residue": "residues"}
 
+NUTRIENT_KEYS = ("nitrogen", "manure", "tillage")
+"""Settings that only a model with nutrients can honour."""
+
 CropInput = str | Sequence[str] | np.ndarray | xr.DataArray
 
 
@@ -57,6 +60,23 @@ class _Field:
     residues: np.ndarray | None
     tillage: np.ndarray | None
     season_days: np.ndarray | None
+
+
+def asks_for_nutrients(management: Mapping[str, Any] | xr.Dataset | None) -> bool:
+    """Whether management has what only a model with nitrogen and soil organic matter can honour."""
+    if management is None:
+        return False
+    keys = management.data_vars if isinstance(management, xr.Dataset) else management
+    named = {_ALIASES.get(str(k).lower(), str(k).lower()) for k in keys}
+    own = any(key in named and keys[_given_name(keys, key)] is not None for key in NUTRIENT_KEYS)
+    sequence = management.get("sequence") if isinstance(management, Mapping) else None
+    return own or any(asks_for_nutrients(entry) for entry in sequence or ()
+                      if isinstance(entry, Mapping))
+
+
+def _given_name(keys: Any, name: str) -> Any:
+    """What a user called a setting."""
+    return next(k for k in keys if _ALIASES.get(str(k).lower(), str(k).lower()) == name)
 
 
 def prepare_management(

@@ -15,7 +15,7 @@ from neuralcrop.data import units
 from neuralcrop.data.align import to_cells
 from neuralcrop.data.errors import Problems, nearest
 from neuralcrop.data.tensors import CellIndex
-from neuralcrop.physics.soil_hydraulics import saxton_rawls
+from neuralcrop.physics.soil_hydraulics import Pedotransfer, saxton_rawls
 
 log = logging.getLogger("neuralcrop.data")
 
@@ -30,7 +30,7 @@ OM_PER_OC = 1.724
 _WANTED = {
     "sand": "1", "clay": "1", "organic_carbon": "%", "organic_matter": "%", "ph": "1",
     "soil_depth": "m", "theta_wp": "1", "theta_fc": "1", "theta_sat": "1", "ksat": "mm h-1",
-    "layer_top": "m", "layer_bottom": "m",
+    "layer_top": "m", "layer_bottom": "m", "nitrogen_deposition": "kg ha-1 yr-1",
 }
 
 _ALIASES = {
@@ -44,9 +44,16 @@ _ALIASES = {
     "theta_fc": ("theta_fc", "field_capacity", "dul", "fc"),
     "theta_sat": ("theta_sat", "saturation", "sat", "porosity"),
     "ksat": ("ksat", "saturated_conductivity", "k_sat"),
+    "nitrogen_deposition": ("nitrogen_deposition", "ndep", "deposition"),
     "layer_top": ("layer_top", "layer_upper"),
     "layer_bottom": ("layer_bottom", "layer_lower"),
 }
+
+_BY_CELL = ("soil_depth", "nitrogen_deposition")
+"""Variables that have no layers."""
+
+DEPOSITION_UNIT = 0.1 / 365.0
+"""kg ha-1 yr-1 in g m-2 d-1."""
 
 _LAYER_DIMS = ("layer", "soil_layer", "depth")
 _MAX_OM = 8.0
@@ -78,9 +85,9 @@ def soil_layers(
     ----------
     soil : Dataset, mapping or None
         ``sand`` and ``clay`` (fraction or %), ``organic_carbon`` or ``organic_matter`` (%), ``ph``,
-        ``soil_depth`` or ``root_zone_depth``, or ``theta_wp``, ``theta_fc``, ``theta_sat``,
-        ``ksat``; optionally over ``layer`` with ``layer_top`` and ``layer_bottom``. None for the
-        default loam.
+        ``soil_depth`` or ``root_zone_depth``, ``nitrogen_deposition``, or ``theta_wp``,
+        ``theta_fc``, ``theta_sat``, ``ksat``; optionally over ``layer`` with ``layer_top`` and
+        ``layer_bottom``. None for the default loam.
     cells : CellIndex
         Cells of the run.
     problems : Problems, optional
@@ -90,7 +97,8 @@ def soil_layers(
     -------
     dict of str to numpy.ndarray
         ``[layer, cell]`` of sand, clay, organic_carbon, ph and what was given of theta_wp,
-        theta_fc, theta_sat, ksat; ``soil_depth`` ``[cell]``.
+        theta_fc, theta_sat, ksat; ``soil_depth`` and, where given, ``nitrogen_deposition``
+        (kg ha-1 yr-1) ``[cell]``.
 
     Raises
     ------
@@ -131,7 +139,7 @@ def soil_layers(
 
 def prepare_soil(
     soil: SoilInput, cells: CellIndex, *, dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    device: torch.device | str | None = None, pedotransfer: Pedotransfer = "published",
 ) -> Site:
     """The site record of a run.
 
@@ -146,18 +154,21 @@ def prepare_soil(
         Cells of the run.
     dtype, device
         Of the tensors.
+    pedotransfer : str
+        Functions of texture: as published, or with the squared coefficient of LPJmL for parity.
 
     Raises
     ------
     InputError
         With every problem found.
     """
-    return site_record(soil_layers(soil, cells), cells, dtype=dtype, device=device)
+    return site_record(
+        soil_layers(soil, cells), cells, dtype=dtype, device=device, pedotransfer=pedotransfer)
 
 
 def site_record(
     values: Mapping[str, np.ndarray], cells: CellIndex, *, dtype: torch.dtype = torch.float32,
-    device: torch.device | str | None = None,
+    device: torch.device | str | None = None, pedotransfer: Pedotransfer = "published",
 ) -> Site:
     """The site record from soil on the model's layers.
 
@@ -169,11 +180,13 @@ def site_record(
         Cells of the run.
     dtype, device
         Of the tensors.
+    pedotransfer : str
+        Functions of texture: as published, or with the squared coefficient of LPJmL for parity.
     """
     texture = [torch.from_numpy(np.array(values[n], dtype="float64")) for n in ("sand", "clay")]
     matter = torch.from_numpy(
         np.clip(values["organic_carbon"] * OM_PER_OC, 0.0, _MAX_OM).astype("float64"))
-    ptf = saxton_rawls(texture[0], texture[1], matter)
+    ptf = saxton_rawls(texture[0], texture[1], matter, pedotransfer)
     water = {
         name: _filled(values.get(name), estimate.numpy()) for name, estimate in zip(
             ("theta_wp", "theta_fc", "theta_sat", "ksat"),
@@ -191,7 +204,22 @@ def site_record(
         wilting_point=tensor(water["theta_wp"]), field_capacity=tensor(water["theta_fc"]),
         saturation=tensor(water["theta_sat"]), saturated_conductivity=tensor(water["ksat"]),
         soil_depth=tensor(values["soil_depth"]),
+        texture=torch.stack([
+            tensor(np.broadcast_to(values[n], values["sand"].shape)[0])
+            for n in ("sand", "clay", "organic_carbon", "ph")]),
+        deposition=_deposition(values, dtype, device),
     )
+
+
+def _deposition(
+    values: Mapping[str, np.ndarray], dtype: torch.dtype, device: torch.device | str | None
+) -> torch.Tensor | None:
+    """Nitrate and ammonium, g m-2 d-1, half of the deposition each; None where none is given."""
+    if "nitrogen_deposition" not in values:
+        return None
+    total = torch.tensor(values["nitrogen_deposition"] * DEPOSITION_UNIT, dtype=dtype,
+                         device=device)
+    return torch.stack((0.5 * total, 0.5 * total))
 
 
 def _filled(given: np.ndarray | None, estimate: np.ndarray) -> np.ndarray:
@@ -233,9 +261,9 @@ def _read(
             continue
         array = np.asarray(array, dtype=float)
         if layer is None:
-            array = array if name == "soil_depth" else np.tile(array, (len(SOIL_LAYER_BOTTOM), 1))
-        elif name == "soil_depth":
-            problems.add(f"soil {label}", "given by layer", "one depth a cell", "")
+            array = array if name in _BY_CELL else np.tile(array, (len(SOIL_LAYER_BOTTOM), 1))
+        elif name in _BY_CELL:
+            problems.add(f"soil {label}", "given by layer", "one value a cell", "")
             continue
         else:
             array = _onto_layers(array, bounds, label, problems)
@@ -320,7 +348,8 @@ def _check(values: Mapping[str, np.ndarray], cells: CellIndex, problems: Problem
                          f"{what} in {wrong.size} cells", expected, remedy)
 
     ranges = {"sand": (0, 1), "clay": (0, 1), "organic_carbon": (0, 60), "ph": (2, 11),
-              "soil_depth": _DEPTH_RANGE, "theta_wp": (0.001, 0.9), "theta_fc": (0.005, 0.95),
+              "soil_depth": _DEPTH_RANGE, "nitrogen_deposition": (0, 200),
+              "theta_wp": (0.001, 0.9), "theta_fc": (0.005, 0.95),
               "theta_sat": (0.05, 0.99), "ksat": (1e-4, 1e4)}
     for name, (low, high) in ranges.items():
         if name in values:

@@ -21,6 +21,7 @@ from neuralcrop.data.files import open_files
 from neuralcrop.data.names import find_time
 from neuralcrop.data.seasons import Seasons, load_seasons
 from neuralcrop.data.yields import YieldsData, open_yields
+from neuralcrop.evaluation import field_experiments
 from neuralcrop.evaluation.metrics import scores, scores_by_year
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
@@ -40,7 +41,7 @@ FEW_YEARS = 10
 
 
 def run(config: EvaluateConfig) -> dict[str, Any]:
-    """Score a run on a dataset and write the scores; returns them.
+    """Score a run on a dataset and write the scores; returns them. Or run field experiments.
 
     Raises
     ------
@@ -49,6 +50,11 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     InputError
         With every problem of the dataset.
     """
+    if config.field_experiments is not None:
+        return field_experiments.run(config)
+    # the schema sees to it
+    assert config.run is not None
+    assert config.dataset is not None
     record = describe_run(config.run)
     table = predict_dataset(
         config.run, config.dataset, weather=config.weather, years=config.years,

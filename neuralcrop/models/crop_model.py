@@ -79,6 +79,11 @@ class CropModel(nn.Module, ABC):
         Rows of the state of which the set reads former days; none for most.
     n_wanted : int
         Rows of the history that a day reads.
+    place_gradient : str
+        Field of the place that holds what was calculated of the parameters, for sets with a
+        history.
+    record_names : tuple of str
+        Entries of the record of a season, in the order of outputs.
     daily_euler : bool
         Whether the set is defined by one Euler step a day.
     can_fail : bool
@@ -93,6 +98,8 @@ class CropModel(nn.Module, ABC):
     fallow_state: Layout = Layout({})
     forcing_names: ClassVar[tuple[str, ...]] = FORCING_NAMES
     history_rows: ClassVar[tuple[str, ...]] = ()
+    place_gradient: ClassVar[str] = ""
+    record_names: tuple[str, ...] = WATER_CARBON_RECORD
     daily_euler: ClassVar[bool] = False
     n_wanted: ClassVar[int] = 0
     can_fail: ClassVar[bool] = False
@@ -225,11 +232,6 @@ class CropModel(nn.Module, ABC):
         """Daily variables that are neither state nor flux: ``lai``, ``root_zone_wetness``."""
 
     # --- what events do to the state; ``s`` is the state by name and is changed in place
-
-    @property
-    def record_names(self) -> tuple[str, ...]:
-        """Entries of the record of a season, in the order of outputs."""
-        return WATER_CARBON_RECORD
 
     def refusals(self, management: Management) -> list[str]:
         """What of the management the set has no use for; a run with it is refused."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from neuralcrop.core.numerics import SOIL_QUANTA
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.core.state import Layout, Stoichiometry, Transfer, cascade, drain, fill, move
 from neuralcrop.core.variables import N_SOIL_LAYERS, REGISTRY
@@ -151,6 +152,7 @@ def _soil_transfers() -> tuple[Transfer, ...]:
         out += _pairwise(f"{pool}_mineralisation", f"{pool}_nitrogen", "ammonium")
     for mineral in ("ammonium", "nitrate"):
         out += _pairwise(f"{mineral}_immobilisation", mineral, "fast_nitrogen")
+        out += _pairwise(f"{mineral}_stabilisation", mineral, "slow_nitrogen")
         out += move(f"{mineral}_deposition", "deposited_nitrogen", mineral)
     out += _pairwise("nitrification", "ammonium", "nitrate")
     out += drain("nitrification_nitrous_oxide", "ammonium", "nitrous_oxide_nitrogen")
@@ -221,6 +223,30 @@ def layouts(nutrients: bool = False) -> Layouts:
         state, fluxes, Stoichiometry(state, fluxes, (*crop, *bare)), stocks, reservoirs,
         fallow, fallow_fluxes, Stoichiometry(fallow, fallow_fluxes, bare))
 
+
+def rounding(nutrients: bool) -> tuple[list[float], list[float]]:
+    """Quantum of every row of the nutrient fluxes, g m-2, and whether its rounding is spread.
+
+    Fluxes of the soil are slow and spread over days, see `numerics.spread_amount`; those of the
+    crop are floored, as it keeps nothing back.
+    """
+    rows = layouts(nutrients)
+    source = {t.flux: REGISTRY[t.source].element for t in rows.stoichiometry.transfers}
+    quanta: list[float] = []
+    phases: list[float] = []
+    for name, size in rows.fluxes.sizes.items():
+        if name in CROP_FLUXES or name in WATER_FLUXES:
+            continue
+        element = source[name]
+        of_crop = name in CROP_NITROGEN_FLUXES
+        carbon = FINE if of_crop else SOIL_QUANTA["carbon"]
+        quanta += [carbon if element == "carbon" else SOIL_QUANTA["nitrogen"]] * size
+        phases += [0.0 if of_crop else 1.0] * size
+    return quanta, phases
+
+
+FINE = 2.0**-12
+"""Quantum of the carbon of crops, g m-2."""
 
 EVENT_SPECS = (
     ParameterSpec("seed_carbon", "g m-2", "carbon sown"),

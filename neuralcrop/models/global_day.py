@@ -10,25 +10,36 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
-from neuralcrop.core.forcing import Site
-from neuralcrop.core.numerics import whole_amount
+from neuralcrop.core.forcing import DailyForcing, Site
+from neuralcrop.core.numerics import quantum_of, spread_amount, whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
-from neuralcrop.models.crop_model import Processes
-from neuralcrop.models.global_ import EVENT_SPECS, layouts
+from neuralcrop.models.crop_model import NUTRIENT_RECORD, WATER_CARBON_RECORD
+from neuralcrop.models.global_ import EVENT_SPECS, layouts, rounding
+from neuralcrop.models.global_components import USUAL, component
 from neuralcrop.models.global_field import GlobalField
+from neuralcrop.models.global_nutrients import (
+    FALLOW_NUTRIENTS,
+    CropDay,
+    Ground,
+    NutrientProcesses,
+    SoilDay,
+    ground,
+    nutrient_day,
+    start_soil,
+    stress,
+)
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
+from neuralcrop.physics.harvest_index import Organs
 from neuralcrop.processes.energy_water import (
     EnergyBalance,
     Evaporative,
     Interception,
-    PenmanMonteithTranspiration,
     SoilEvaporation,
 )
 from neuralcrop.processes.growth import (
-    Allocation,
     HeatDamage,
     LeafDynamics,
     Respiration,
@@ -36,7 +47,7 @@ from neuralcrop.processes.growth import (
     StemsAndRoots,
 )
 from neuralcrop.processes.phenology import ThermalTimePhenology
-from neuralcrop.processes.photosynthesis import Photosynthesis, TwoLeafLight
+from neuralcrop.processes.photosynthesis import TwoLeafLight
 from neuralcrop.processes.water import Pond, Snow, SnowFluxes, SoilColumn, SoilWater
 
 MJ_PER_WATT_DAY = 0.0864
@@ -53,6 +64,10 @@ FALLOW_PROCESSES = ("energy", "snow", "pond", "soil_evaporation", "soil")
 """Processes that go on where no crop stands."""
 
 
+GOLDEN = 0.6180339887498949
+"""Its multiples fill the unit interval most evenly."""
+
+
 class Place(NamedTuple):
     """What stays the same over a run, ready for the day, ``[cell]`` or ``[layer, cell]``."""
 
@@ -61,6 +76,7 @@ class Place(NamedTuple):
     column: SoilColumn
     bund: Tensor
     evaporation_factor: Tensor
+    ground: Ground | None
 
 
 class _Air(NamedTuple):
@@ -77,20 +93,37 @@ class _Air(NamedTuple):
     features: Features | None
 
 
-class GlobalCropProcesses(Processes):
-    """Processes of the `global` set with their closure slots."""
+class GlobalCropProcesses(NutrientProcesses):
+    """Processes of the `global` set with their closure slots.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    photosynthesis, transpiration, allocation : str
+        Names of components (`neuralcrop.models.global_components.ALTERNATIVES`).
+    version : str
+        Of LPJmL, whose constants the components after it take.
+    nutrients : bool
+        With the processes of nitrogen and soil organic matter.
+    """
+
+    def __init__(
+        self, photosynthesis: str = USUAL["photosynthesis"],
+        transpiration: str = USUAL["transpiration"], allocation: str = USUAL["allocation"],
+        version: str = "lpjml6", nutrients: bool = False,
+    ) -> None:
         super().__init__()
+        chosen = {"photosynthesis": photosynthesis, "transpiration": transpiration,
+                  "allocation": allocation}
+        self.variant = "" if chosen == USUAL else " ".join((*chosen.values(), version))
         self.phenology = ThermalTimePhenology()
         self.light = TwoLeafLight()
-        self.photosynthesis = Photosynthesis()
+        self.photosynthesis = component("photosynthesis", photosynthesis, version)
         self.energy = EnergyBalance()
         self.interception = Interception()
-        self.transpiration = PenmanMonteithTranspiration()
+        self.transpiration = component("transpiration", transpiration, version)
         self.soil_evaporation = SoilEvaporation()
         self.respiration = Respiration()
-        self.allocation = Allocation()
+        self.allocation = component("allocation", allocation, version)
         self.leaves = LeafDynamics()
         self.organs = StemsAndRoots()
         self.roots = RootGrowth()
@@ -98,6 +131,8 @@ class GlobalCropProcesses(Processes):
         self.snow = Snow()
         self.pond = Pond()
         self.soil = SoilWater()
+        if nutrients:
+            self.add_nutrients()
 
 
 class GlobalModel(GlobalField):
@@ -117,6 +152,8 @@ class GlobalModel(GlobalField):
 
     set_name = "global"
     parts: GlobalCropProcesses
+    quanta: Tensor
+    phases: Tensor
 
     def __init__(
         self, table: ParameterTable, parts: GlobalCropProcesses | None = None,
@@ -125,21 +162,35 @@ class GlobalModel(GlobalField):
     ) -> None:
         rows = layouts(nutrients)
         self.nutrients = nutrients
+        if nutrients:
+            self.record_names = (*WATER_CARBON_RECORD, *NUTRIENT_RECORD)
         self.state, self.reservoirs = rows.state, rows.reservoirs
         self.fluxes, self.stoichiometry = rows.fluxes, rows.stoichiometry
         self.fallow_state, self.fallow_fluxes = rows.fallow_state, rows.fallow_fluxes
         self.fallow_stoichiometry = rows.fallow_stoichiometry
-        super().__init__(table, parts or GlobalCropProcesses(), network, covariates)
+        parts = parts or GlobalCropProcesses(nutrients=nutrients)
+        super().__init__(table, parts, network, covariates)
         known = self.table.layout.sizes
         self.fallow_parameters = Layout({
-            s.name: known[s.name] for process in FALLOW_PROCESSES
+            s.name: known[s.name]
+            for process in (*FALLOW_PROCESSES, *(FALLOW_NUTRIENTS if nutrients else ()))
             for s in getattr(self.parts, process).specs})
+        quanta, phases = rounding(nutrients)
+        self.soil_rows = int(sum(phases))
+        self.register_buffer("quanta", torch.tensor(quanta).unsqueeze(-1), persistent=False)
+        self.register_buffer("phases", torch.tensor(phases).unsqueeze(-1), persistent=False)
 
     @staticmethod
-    def specs() -> tuple[ParameterSpec, ...]:
+    def specs(parts: GlobalCropProcesses | None = None) -> tuple[ParameterSpec, ...]:
         """Parameters that the model reads: those of its processes and of its events."""
-        specs = [s for part in GlobalCropProcesses().processes().values() for s in part.specs]
+        parts = parts or GlobalCropProcesses()
+        specs = [s for part in parts.processes().values() for s in part.specs]
         return (*specs, *EVENT_SPECS)
+
+    @property
+    def variant(self) -> str:
+        """Components other than the usual ones, for restart files."""
+        return f"{self.parts.variant} nutrients".strip() if self.nutrients else self.parts.variant
 
     def choose_pathways(self, crop: Tensor) -> None:
         """Evaluate only the photosynthetic pathways that the cells' crops have."""
@@ -155,7 +206,17 @@ class GlobalModel(GlobalField):
         return Place(
             torch.sin(latitude), torch.cos(latitude), self.parts.soil.column(p, site),
             flat if site.bund is None else site.bund,
-            flat + 1.0 if site.evaporation_factor is None else site.evaporation_factor)
+            flat + 1.0 if site.evaporation_factor is None else site.evaporation_factor,
+            ground(p, site) if self.nutrients else None)
+
+    def start(
+        self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7
+    ) -> dict[str, Tensor]:
+        """Fallow cells with the organic matter of their soil; see `CropModel.start`."""
+        bare = super().start(forcing, site, p, wetness)
+        if not self.nutrients:
+            return bare
+        return bare | start_soil(self.table.layout.view(p), site, forcing)
 
     def diagnostics(self, x: Tensor, p: Tensor, place: Place) -> dict[str, Tensor]:
         """Leaf area index and relative root-zone water."""
@@ -171,7 +232,7 @@ class GlobalModel(GlobalField):
         """Rates and fluxes of a day; see `CropModel.rates`."""
         fluxes, clocks = self._day(
             self.state.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
-        v = whole_amount(self.fluxes.stack(fluxes))
+        v = self._rounded(self.fluxes.stack(fluxes), solar_day)
         return self.stoichiometry.rates(v, clocks), v
 
     def fallow_rates(
@@ -191,8 +252,18 @@ class GlobalModel(GlobalField):
         fluxes, clocks = self._fallow_day(
             self.fallow_state.view(x), _weather(weather), solar_day,
             self.fallow_parameters.view(p), place, h)
-        v = whole_amount(self.fallow_fluxes.stack(fluxes))
+        v = self._rounded(self.fallow_fluxes.stack(fluxes), solar_day)
         return self.fallow_stoichiometry.rates(v, clocks), v
+
+    def _rounded(self, v: Tensor, solar_day: Tensor) -> Tensor:
+        """Fluxes in whole quanta, so that every balance is an exact sum."""
+        n = self.quanta.shape[0] if v.shape[0] == self.fluxes.n_rows else self.soil_rows
+        if n == 0:
+            return whole_amount(v)
+        quantum = self.quanta[-n:].to(v.dtype) if v.dtype == torch.float32 else quantum_of(
+            "nitrogen", v.dtype)
+        phase = self.phases[-n:].to(v.dtype) * torch.frac(solar_day.to(v.dtype) * GOLDEN)
+        return torch.cat((whole_amount(v[:-n]), spread_amount(v[-n:], quantum, phase)))
 
     def _day(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -210,9 +281,13 @@ class GlobalModel(GlobalField):
 
         grow = parts.phenology(
             p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
+        held = stress(parts, p, x, features) if self.nutrients else None
+        able = p
+        if held is not None and "vcmax25" in p:
+            able = {**p, "vcmax25": p["vcmax25"] * held.vcmax_factor}
         light = parts.light(sun, air.rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
-            p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
+            able, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
 
         snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
         intercepted, wet = parts.interception(p, snow.rain, lai, air.energy.canopy_potential)
@@ -228,12 +303,19 @@ class GlobalModel(GlobalField):
         maintenance = parts.respiration(
             p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, stage,
             w["tas"])
+        sink, filling = parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"]
+        dying: Tensor | float = 0.0
+        if held is not None:
+            sink, filling = sink * held.leaf_sink_factor, filling * held.storage_sink_factor
+            dying = held.leaf_death_rate
+            if "leaf_share" in p:  # shoots grow fewer leaves, and more of the rest
+                able = able | {"leaf_share": p["leaf_share"] * held.leaf_sink_factor}
         growth = parts.allocation(
-            p, stage, grow.growing, x["reserve_carbon"], maintenance,
-            parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"], features, h)
+            able, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h,
+            Organs(leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"]))
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
-            grow.growing, growth.deficit, features, h)
+            grow.growing, growth.deficit, dying, features, h)
         organs = parts.organs(
             p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
 
@@ -256,6 +338,17 @@ class GlobalModel(GlobalField):
             "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / h,
             "growth_temperature": _growth_temperature(x, w),
         }
+        if place.ground is not None:
+            crop = CropDay(
+                grow.growing, growth,
+                growth.maintenance_respiration + growth.growth_respiration + growth.leaf
+                + growth.stem + growth.root + growth.storage,
+                torch.stack((ageing[-1] + lost.sum(dim=0), organs.stem_loss, organs.root_loss)),
+                air.roots, air.available, air.wetness)
+            more, pace = nutrient_day(
+                parts, p, x, place.ground, _soil_day(x, place, water), crop, w["tas"],
+                w["sfcwind"], features, h)
+            fluxes, clocks = fluxes | more, clocks | pace
         return fluxes, clocks
 
     def _fallow_day(
@@ -269,7 +362,13 @@ class GlobalModel(GlobalField):
             p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
         water = self._water(x, place, air, snow, bare, bare, h)
         clocks = {name: bare for name in self.fallow_state.names if REGISTRY[name].element is None}
-        return water, clocks | {"growth_temperature": _growth_temperature(x, w)}
+        clocks["growth_temperature"] = _growth_temperature(x, w)
+        if place.ground is not None:
+            more, pace = nutrient_day(
+                self.parts, p, x, place.ground, _soil_day(x, place, water), None, w["tas"],
+                w["sfcwind"], air.features, h)
+            water, clocks = water | more, clocks | pace
+        return water, clocks
 
     def _air(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -322,6 +421,12 @@ class GlobalModel(GlobalField):
         if not self.neural:
             return None
         return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
+
+
+def _soil_day(x: Mapping[str, Tensor], place: Place, water: Mapping[str, Tensor]) -> SoilDay:
+    return SoilDay(
+        x["soil_water"], place.column.saturation, water["percolation"],
+        water["rain_runoff"] + water["melt_runoff"] + water["ponded_overflow"], x["snow_water"])
 
 
 def _weather(values: Tensor) -> dict[str, Tensor]:

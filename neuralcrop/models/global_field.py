@@ -12,7 +12,7 @@ from neuralcrop.core.forcing import TILLAGE_ROWS, DailyForcing, Management, Site
 from neuralcrop.core.numerics import NITROGEN_QUANTUM, whole
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models import global_events
-from neuralcrop.models.crop_model import NUTRIENT_RECORD, WATER_CARBON_RECORD, CropModel
+from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import (
     INITIAL_ROOT_DEPTH,
     MATURE,
@@ -75,13 +75,6 @@ class GlobalField(CropModel):
         """Yield that stands in the field, t ha-1 dry matter, ``[cell]``."""
         fraction = self.table.layout.get(p, "carbon_fraction")
         return self.state.get(x, "storage_carbon") * TONNES_PER_GRAM / fraction
-
-    @property
-    def record_names(self) -> tuple[str, ...]:
-        """Entries of the record of a season."""
-        if self.nutrients:
-            return (*WATER_CARBON_RECORD, *NUTRIENT_RECORD)
-        return WATER_CARBON_RECORD
 
     def refusals(self, management: Management) -> list[str]:
         """What of the management the model has no use for; see `CropModel.refusals`."""
@@ -170,7 +163,7 @@ class GlobalField(CropModel):
     ) -> None:
         """Tillage, then seed that becomes the first roots and the youngest leaves."""
         seed = torch.where(sow, whole(p["seed_carbon"]), 0.0)
-        to_root = whole(p["root_share"][0].clamp(0.0, 1.0) * seed)
+        to_root = whole(self.parts.allocation.seed_root_share(p) * seed)
         s["seed_carbon"] = s["seed_carbon"] - seed
         s["root_carbon"] = s["root_carbon"] + to_root
         leaf = s["leaf_carbon"]

@@ -20,9 +20,11 @@ from neuralcrop.core.parameters import (
     ParameterTable,
     ParameterValue,
 )
-from neuralcrop.crops import crop_names, load_catalogue, wofost72
+from neuralcrop.crops import BLOCKS, crop_names, load_catalogue, wofost72
 from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_components import USUAL, alternative_parameters, check_choices
 from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
+from neuralcrop.models.global_nutrients import nutrient_parameters
 from neuralcrop.models.wofost72 import Wofost72
 from neuralcrop.models.wofost72_field import Production
 from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES
@@ -62,8 +64,15 @@ class ModelSpec:
     set : str
         Set of processes: ``"global"`` or ``"wofost72"``, whose crops are ``crop`` or
         ``crop:variety``.
+    nutrients : bool
+        Of the `global` set: nitrogen of crop and soil and the soil's organic matter.
     production : str
         Of `Wofost72`: ``"water_limited"`` or ``"potential"``.
+    photosynthesis, transpiration, allocation : str
+        Components of the `global` set: ``"farquhar"`` or ``"hp96"``, ``"penman_monteith"`` or
+        ``"lpjml"``, ``"partition_table"`` or ``"harvest_index"``.
+    version : str
+        Of LPJmL, whose constants the components after it take: ``"lpjml5"`` or ``"lpjml6"``.
     """
 
     crops: tuple[str, ...] = ()
@@ -79,11 +88,25 @@ class ModelSpec:
     values: Mapping[str, Any] = field(default_factory=dict)
     set: str = "global"
     production: Production = "water_limited"
+    photosynthesis: str = USUAL["photosynthesis"]
+    transpiration: str = USUAL["transpiration"]
+    allocation: str = USUAL["allocation"]
+    version: str = "lpjml6"
+    nutrients: bool = False
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Chosen components of the `global` set."""
+        return {name: getattr(self, name) for name in USUAL}
 
     def __post_init__(self) -> None:
         if self.set not in ("global", "wofost72"):
             raise ValueError(
                 f"unknown set of processes {self.set!r}, expected global or wofost72")
+        check_choices(self.version, **self.components)
+        if self.set != "global" and self.components != USUAL:
+            raise ValueError(
+                f"the set {self.set!r} has no choice of {', '.join(USUAL)}: they belong to global")
         if not self.crops:
             every = crop_names() if self.set == "global" else wofost72.crop_names()
             object.__setattr__(self, "crops", every)
@@ -98,7 +121,9 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
         If crops, parameters or slots are unknown; names them.
     """
     spec = spec or ModelSpec()
-    specs, catalogue = _catalogue(spec)
+    parts = GlobalCropProcesses(
+        **spec.components, version=spec.version, nutrients=spec.nutrients)
+    specs, catalogue = _catalogue(spec, parts)
     if spec.values:
         catalogue = {c: _with_values(c, v, spec.values) for c, v in catalogue.items()}
     table = ParameterTable(specs, catalogue, spec.learn)
@@ -111,7 +136,7 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
             spec.network_dropout)
     model: CropModel
     if spec.set == "global":
-        model = GlobalModel(table, GlobalCropProcesses(), network, spec.covariates)
+        model = GlobalModel(table, parts, network, spec.covariates, spec.nutrients)
     else:
         model = Wofost72(
             table, spec.production, network=network, covariates=spec.covariates)
@@ -122,11 +147,16 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
 
 
 def _catalogue(
-    spec: ModelSpec,
+    spec: ModelSpec, parts: GlobalCropProcesses,
 ) -> tuple[Sequence[ParameterSpec], dict[str, dict[str, ParameterValue]]]:
     """What the set needs to know of its crops, and what the catalogue says."""
     if spec.set == "global":
-        return GlobalModel.specs(), load_catalogue(spec.crops)
+        specs = GlobalModel.specs(parts)
+        # parameters of the components that were not chosen stay out of the table
+        unread = (alternative_parameters() | nutrient_parameters()) - {s.name for s in specs}
+        return specs, {
+            crop: {name: v for name, v in values.items() if name not in unread}
+            for crop, values in load_catalogue(spec.crops, BLOCKS).items()}
     widths = wofost72.table_widths(spec.crops)
     crops = wofost72.load_catalogue(spec.crops, widths)
     return ((*wofost72.specs(widths), *SITE_SPECS),

@@ -16,6 +16,7 @@ from neuralcrop.closures.base import Closure, Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import Site
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
+from neuralcrop.core.state import Layout
 from neuralcrop.models.crop_model import Processes
 from neuralcrop.models.wofost72_field import CM, MM, Production, WofostField, soil_of
 from neuralcrop.models.wofost72_state import (
@@ -36,6 +37,7 @@ from neuralcrop.physics.wofost72 import (
 )
 from neuralcrop.physics.wofost72.astro import astronomy
 from neuralcrop.physics.wofost72.growth import Organs
+from neuralcrop.physics.wofost72.tables import slopes
 from neuralcrop.processes.wofost72 import (
     Allocation,
     Assimilation,
@@ -56,9 +58,18 @@ JOULES = 86400.0
 FORCING = ("tasmin", "tasmax", "tas", "rsds", "pr", "vap", "e0", "es0", "et0", "co2")
 
 class Place(NamedTuple):
-    """What stays the same over a run, ``[cell]``."""
+    """What stays the same over a run.
+
+    Attributes
+    ----------
+    latitude : Tensor
+        Degrees north, ``[cell]``.
+    slopes : Tensor
+        Slopes of all tables, ``[segment, cell]``.
+    """
 
     latitude: Tensor
+    slopes: Tensor
 
 
 class WofostProcesses(Processes):
@@ -108,6 +119,7 @@ class Wofost72(WofostField):
     stoichiometry = STOICHIOMETRY
     forcing_names = FORCING
     history_rows = ("leaf_grown_weight", *HISTORY)
+    place_gradient = "slopes"
     daily_euler = True
     n_wanted = 4
 
@@ -122,6 +134,9 @@ class Wofost72(WofostField):
             raise ValueError(
                 f"production is {production!r}, expected potential or water_limited")
         self.production, self.smooth, self.summed_ages = production, smooth, summed_ages
+        sizes = self.table.layout.sizes
+        self._tables = Layout({  # segments; a table of one node has none
+            n: sizes[n] - 1 for n in sizes if sizes.get(f"{n}_x", 1) > 1})
 
     @property
     def variant(self) -> str:
@@ -144,7 +159,8 @@ class Wofost72(WofostField):
 
     def place(self, p: Mapping[str, Tensor], site: Site) -> Place:
         """Precompute what a run needs of a site, once."""
-        return Place(site.latitude)
+        return Place(
+            site.latitude, torch.cat([slopes(p[f"{n}_x"], p[n]) for n in self._tables.names]))
 
     # --- leaves of former days
 
@@ -217,9 +233,11 @@ class Wofost72(WofostField):
         ``past`` are the rows of the history that `wanted_days` names, ``[4, row, cell]``, and
         what it returned.
         """
+        named = self.table.layout.view(p)
+        for name, start in self._tables.start.items():
+            named[f"{name}_slopes"] = place.slopes[start:start + self._tables.sizes[name]]
         fluxes, clocks = self._day(
-            STATE.view(x), self._weather(weather), solar_day, self.table.layout.view(p), place,
-            *past)
+            STATE.view(x), self._weather(weather), solar_day, named, place, *past)
         v = FLUXES.stack(fluxes)
         return STOICHIOMETRY.rates(v, clocks), v
 

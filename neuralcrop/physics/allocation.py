@@ -1,12 +1,11 @@
 """Partitioning of growth between organs, harvest index, and roots over depth."""
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from neuralcrop.core.numerics import interp_uniform, safe_div, safe_pow
+from neuralcrop.core.numerics import interp_uniform, log, safe_div, safe_pow
 
 
 class Partition(NamedTuple):
@@ -121,11 +120,11 @@ def storage_share_lpjml(index: Tensor) -> Tensor:
 
 def phenological_lai_lpjml(
     fphu: Tensor,
-    early: tuple[float, float],
-    late: tuple[float, float],
-    senescence: float,
-    shape: float,
-    harvest: float = 0.0,
+    early: tuple[Tensor | float, Tensor | float],
+    late: tuple[Tensor | float, Tensor | float],
+    senescence: Tensor | float,
+    shape: Tensor | float,
+    harvest: Tensor | float = 0.0,
 ) -> Tensor:
     """Relative leaf area over development in LPJmL (-).
 
@@ -148,7 +147,7 @@ def phenological_lai_lpjml(
     (pc, lc), (pk, lk) = early, late
     c = pc / lc - pc
     k = pk / lk - pk
-    steepness = math.log(c / k) / (pk - pc)
+    steepness = log(c / k) / (pk - pc)
     rising = fphu / (fphu + c * torch.exp(steepness * (pc - fphu)))
     decline = safe_pow((1.0 - fphu) / (1.0 - senescence), shape, eps=1e-6)
     return torch.where(fphu < senescence, rising, decline * (1.0 - harvest) + harvest)

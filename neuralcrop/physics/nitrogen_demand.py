@@ -21,6 +21,9 @@ NITROGEN_PER_CAPACITY = 25e-3 / (86400.0 * 12e-6)
 LEAST = 0.02
 """Smallest capacity and leaf growth of a crop without nitrogen; keeps slopes alive."""
 
+UNFED = 0.1
+"""Growth of storage organs without nitrogen in hand: only organs that grow can demand any."""
+
 THETA = 0.98
 """Curvature of the minimum of supply and demand."""
 
@@ -88,19 +91,28 @@ def nutrition_index(
     return clip01((actual - residual) / (critical - residual).clamp(min=1e-6))
 
 
-def capacity_factor(index: Tensor, half: Tensor | float) -> Tensor:
-    """Photosynthetic capacity relative to full nitrogen, n (1 + a) / (n + a) above a floor (-).
+def capacity_factor(
+    carbon: Tensor, nitrogen: Tensor, critical: Tensor, half: Tensor | float
+) -> Tensor:
+    """Photosynthetic capacity relative to full nitrogen, r (1 + a) / (r + a) above a floor (-).
 
     Parameters
     ----------
-    index
-        Nitrogen status of leaves n (0-1).
+    carbon, nitrogen
+        Stocks of the leaves (g m-2), of relative concentration r = N / (C c_crit), clipped to 0-1;
+        1 where there are no leaves.
+    critical
+        Concentration of full capacity (-).
     half
-        Status at which capacity is half of its limit a (-). Capacity in proportion to nitrogen
-        above the structural, as in `capacity_from_leaf_nitrogen`, is the limit of a large value;
-        a small one lets canopies keep the nitrogen of lit leaves.
+        Relative concentration at which capacity is half of its limit a (-). A large value gives
+        capacity in proportion to leaf nitrogen as in WOFOST 8.1 (de Wit et al. 2019,
+        doi:10.1016/j.agsy.2018.06.018; AMAX_LNB = 0); a smaller one lets canopies keep the
+        nitrogen of lit leaves.
     """
-    return LEAST + (1.0 - LEAST) * index * (1.0 + half) / (index + half)
+    present = carbon > 1e-9
+    content = torch.where(present, carbon, 1.0) * critical.clamp(min=1e-6)
+    relative = clip01(torch.where(present, nitrogen / content, 1.0))
+    return LEAST + (1.0 - LEAST) * relative * (1.0 + half) / (relative + half)
 
 
 def leaf_growth_factor(index: Tensor, sensitivity: Tensor | float) -> Tensor:
@@ -132,11 +144,11 @@ def leaf_death_rate(index: Tensor, rate: Tensor | float) -> Tensor:
 def storage_growth_factor(
     carbon: Tensor, nitrogen: Tensor, mobile: Tensor, lowest: Tensor, daily: float = 10.0
 ) -> Tensor:
-    r"""Growth of storage organs that nitrogen in hand allows, :math:`1 - e^{-S / (c_{min} G)}` (-).
+    r"""Growth of storage organs that nitrogen allows, :math:`1 - 0.9 e^{-S / (c_{min} G)}` (-).
 
     The spare nitrogen is :math:`S = N + M - c_{min} C`: what organs hold above their lowest
     concentration, and what can still move there. Storage organs are diluted as far as the lowest
-    concentration, and then grow only as fast as nitrogen comes.
+    concentration, and then grow about as fast as nitrogen comes.
 
     Parameters
     ----------
@@ -150,7 +162,7 @@ def storage_growth_factor(
         Growth on a good day G (g m-2 d-1).
     """
     spare = (nitrogen + mobile - lowest * carbon).clamp(min=0.0)
-    return -torch.expm1(-spare / (lowest * daily))
+    return 1.0 - (1.0 - UNFED) * torch.exp(-spare / (lowest * daily))
 
 
 def leaf_nitrogen_from_capacity(

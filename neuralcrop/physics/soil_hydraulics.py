@@ -8,6 +8,9 @@ from torch import Tensor
 
 _PARTICLE_DENSITY = 2.65
 
+Pedotransfer = Literal["published", "lpjml"]
+"""Variants of the functions."""
+
 
 class SoilHydraulics(NamedTuple):
     """Hydraulic properties of a soil.
@@ -52,7 +55,7 @@ def saxton_rawls(
     sand: Tensor,
     clay: Tensor,
     organic_matter_percent: Tensor | float,
-    variant: Literal["published", "lpjml"] = "published",
+    variant: Pedotransfer = "published",
 ) -> SoilHydraulics:
     """Pedotransfer functions of Saxton & Rawls (2006), doi:10.2136/sssaj2005.0117.
 
@@ -96,6 +99,49 @@ def saxton_rawls(
     )
     saturation = capacity + 1.636 * gravity - 0.107 - 0.097 * sand + 0.043
     saturation = torch.maximum(saturation, capacity + 0.05).clamp(max=0.95)
+    return _with_flow(wilting, capacity, saturation)
+
+
+def organic_matter_percent(
+    carbon: Tensor, saturation: Tensor | float, thickness: Tensor | float
+) -> Tensor:
+    """Organic matter of a layer from its carbon, as in LPJmL (weight percent, at most 8).
+
+    Twice the carbon over the mass of the mineral soil, (1 - saturation) 2700 kg m-3.
+
+    Parameters
+    ----------
+    carbon
+        g C m-2 of the layer.
+    saturation
+        Pore space (m3 m-3).
+    thickness
+        Of the layer (mm).
+    """
+    mass = (1.0 - saturation) * 2700.0 * thickness
+    return (200.0 * carbon / mass).clamp(max=8.0)
+
+
+def loosened(hydraulics: SoilHydraulics, factor: Tensor | float) -> SoilHydraulics:
+    """Hydraulic properties after tillage, as in LPJmL.
+
+    Saturation becomes 1 - (1 - SAT) f, field capacity rises by 0.2 of the gain; Lutz et al. (2019)
+    doi:10.5194/gmd-12-2419-2019.
+
+    Parameters
+    ----------
+    hydraulics
+        Of the settled soil.
+    factor
+        Factor f on the bulk density (-); 1 leaves it as it is.
+    """
+    saturation = 1.0 - (1.0 - hydraulics.saturation) * factor
+    capacity = hydraulics.field_capacity - 0.2 * (hydraulics.saturation - saturation)
+    return _with_flow(hydraulics.wilting_point, capacity, saturation)
+
+
+def _with_flow(wilting: Tensor, capacity: Tensor, saturation: Tensor) -> SoilHydraulics:
+    """Complete water contents with pore index, conductivity and density."""
     pore_index = (torch.log(capacity) - torch.log(wilting)) / math.log(1500.0 / 33.0)
     ksat = 1930.0 * torch.exp((3.0 - pore_index) * torch.log(saturation - capacity))
     density = (1.0 - saturation) * _PARTICLE_DENSITY

@@ -11,6 +11,7 @@ from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core.numerics import clip01, donor_limit, limit_demand, safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
+from neuralcrop.physics.harvest_index import Organs
 from neuralcrop.processes.base import Parameters, Process
 
 STAGE_NODES = 11
@@ -101,7 +102,7 @@ class Allocation(Process):
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
         maintenance: Tensor, leaf_sink: Tensor, grain_set: Tensor, features: Features | None,
-        h: float,
+        h: float, organs: Organs,
     ) -> Growth:
         """Fluxes out of the reserve.
 
@@ -119,6 +120,8 @@ class Allocation(Process):
             For a neural closure.
         h : float
             Step of the limiter, d; 0 for its continuous limit.
+        organs : Organs
+            Carbon of the organs, which the tables do not look at.
         """
         paid = limit_demand(reserve, growing * maintenance, h)
         left = (reserve - paid * h).clamp_min(0.0)
@@ -138,6 +141,10 @@ class Allocation(Process):
         used = leaf_used + stem + root + storage
         return Growth(*built, used - sum(built[1:], built[0]), paid,
                       growing * maintenance - paid)
+
+    def seed_root_share(self, p: Parameters) -> Tensor:
+        """Share of the seed that becomes roots, ``[cell]``."""
+        return p["root_share"][0].clamp(0.0, 1.0)
 
 
 class LeafDynamics(Process):
@@ -177,7 +184,7 @@ class LeafDynamics(Process):
     def losses(
         self, p: Parameters, boxes: Tensor, lai: Tensor, tas: Tensor, tasmin: Tensor,
         snow_water: Tensor, opening: Tensor, growing: Tensor, deficit: Tensor,
-        features: Features | None, h: float,
+        starving: Tensor | float, features: Features | None, h: float,
     ) -> tuple[Tensor, Tensor]:
         """Flux to the next age class and early loss, each ``[class, cell]``, g m-2 d-1.
 
@@ -190,6 +197,8 @@ class LeafDynamics(Process):
         lai, tas, tasmin, snow_water, opening, growing, deficit : Tensor
             Leaf area index, temperatures, snow (mm), relative conductance, share of the day with
             growth, unpaid maintenance (g m-2 d-1), ``[cell]``.
+        starving : Tensor or float
+            Relative loss to lack of nitrogen, d-1, ``[cell]``.
         features : Features or None
             For a neural closure.
         h : float
@@ -204,7 +213,7 @@ class LeafDynamics(Process):
             leaf_area.self_shading_loss(lai, p["extinction"])
             + p["drought_leaf_loss"] * (1.0 - opening)
             + p["frost_leaf_loss"] * frost
-            + safe_div(deficit, leaf + 1e-3)
+            + safe_div(deficit, leaf + 1e-3) + starving
         )
         total = limit_demand(boxes, boxes * (age + early), h)
         ageing = total * safe_div(age, age + early)

@@ -90,9 +90,9 @@ def residual(p: Parameters) -> Tensor:
 class NitrogenStress(Process):
     """Effect of the morning's nitrogen on capacity, leaf growth, leaf death and storage growth.
 
-    The status is the leaf concentration between the residual and the critical one. Capacity
-    follows it as in the relation of leaf nitrogen and carboxylation, growth and death of leaves as
-    in LINTUL3. Storage organs are diluted down to a lowest concentration and then wait.
+    Capacity follows leaf nitrogen relative to the critical concentration, as in WOFOST 8.1. Growth
+    and death of leaves follow the status of LINTUL3, the concentration between the residual and
+    the critical one. Storage organs are diluted down to a lowest concentration and then wait.
 
     Sources: Shibu et al. (2010) Eur. J. Agron. 32, 255-271; WOFOST 8.1 (de Wit et al. 2019,
     doi:10.1016/j.agsy.2018.06.018); Kattge et al. (2009) doi:10.1111/j.1365-2486.2008.01744.x.
@@ -100,7 +100,7 @@ class NitrogenStress(Process):
 
     specs = (
         ParameterSpec("nitrogen_critical", "1", "critical over highest leaf nitrogen"),
-        ParameterSpec("nitrogen_capacity_half", "1", "status of half of the limit of capacity"),
+        ParameterSpec("nitrogen_capacity_half", "1", "relative leaf nitrogen of half the limit"),
         ParameterSpec("nitrogen_leaf_sensitivity", "1", "response of leaf growth to the status"),
         ParameterSpec("nitrogen_leaf_loss", "d-1", "loss of leaves without nitrogen"),
         ParameterSpec("storage_nitrogen_minimum", "1", "lowest over highest nitrogen of storage"),
@@ -128,9 +128,10 @@ class NitrogenStress(Process):
             For a neural closure.
         """
         most, least = highest(p, development_stage), residual(p)
-        status = demand.nutrition_index(
-            carbon[0], nitrogen[0], p["nitrogen_critical"] * most[0], least[0])
-        capacity = demand.capacity_factor(status, p["nitrogen_capacity_half"])
+        critical = p["nitrogen_critical"] * most[0]
+        status = demand.nutrition_index(carbon[0], nitrogen[0], critical, least[0])
+        capacity = demand.capacity_factor(
+            carbon[0], nitrogen[0], critical, p["nitrogen_capacity_half"])
         mobile = reserve + (nitrogen[:3] - least * carbon[:3]).clamp_min(0.0).sum(dim=0)
         return Stress(
             status,
@@ -208,7 +209,7 @@ class CropNitrogen(Process):
         """
         most, least = highest(p, development_stage), residual(p)
         organs = growing * demand.organ_demand(
-            growth, carbon, nitrogen, most, p["nitrogen_refill_time"])
+            growth.clamp_min(0.0), carbon, nitrogen, most, p["nitrogen_refill_time"])
         dying = safe_div(loss, carbon[:3])
         if h > 0.0:
             dying = dying.clamp_max(1.0 / h)

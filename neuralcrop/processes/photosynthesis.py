@@ -228,12 +228,18 @@ class Photosynthesis(Process):
     def _choose(
         self, p: Parameters, c3: Callable[[], Tensor], c4: Callable[[], Tensor]
     ) -> Tensor:
-        """Evaluate the pathways that the batch holds; choose per cell where it holds both."""
-        if "c4" not in self.pathways:
-            return c3()
-        if "c3" not in self.pathways:
-            return c4()
-        return torch.where(p["c4"] > 0.5, c4(), c3())
+        return choose_pathway(self.pathways, p["c4"], c3, c4)
+
+
+def choose_pathway(
+    pathways: tuple[str, ...], is_c4: Tensor, c3: Callable[[], Tensor], c4: Callable[[], Tensor]
+) -> Tensor:
+    """Evaluate the pathways that the batch holds; choose per cell where it holds both."""
+    if "c4" not in pathways:
+        return c3()
+    if "c3" not in pathways:
+        return c4()
+    return torch.where(is_c4 > 0.5, c4(), c3())
 
 
 def _blend(c4: Tensor, a: Leaves | None, b: Leaves | None) -> Leaves:

@@ -170,7 +170,10 @@ class Decomposition(Process):
         carbon = soil_carbon.steady_state(carbon_inputs, rates, shares, h)
         litter = soil_carbon.steady_state(nitrogen_inputs, rates, shares, h)
         demand = immobilisation(p, self(p, carbon, litter, response, profile, h))
-        fed = nitrogen_inputs._replace(fast=nitrogen_inputs.fast + sufficiency * demand)
+        fast = sufficiency * p["litter_fast_share"] * demand
+        fed = nitrogen_inputs._replace(
+            fast=nitrogen_inputs.fast + fast,
+            slow=nitrogen_inputs.slow + (sufficiency * demand - fast))
         return carbon, soil_carbon.steady_state(fed, rates, shares, h)
 
 

@@ -116,16 +116,19 @@ class MineralNitrogen(Process):
         washed = nitrate[0] * soil_nitrogen.leaching_rate(
             p["runoff_nitrate_share"] * runoff, saturation[0], p["anion_exclusion"])
         first, second = p["nitrification_n2o_share"], p["denitrification_n2o_share"]
+        fast = p["litter_fast_share"]  # nitrogen follows the carbon that needs it
         from_ammonium = limited(ammonium, {
             "ammonium_uptake": uptake_ammonium,
-            "ammonium_immobilisation": wanted * ammonium_part,
+            "ammonium_immobilisation": wanted * ammonium_part * fast,
+            "ammonium_stabilisation": wanted * ammonium_part * (1.0 - fast),
             "nitrification": nitrified * (1.0 - first),
             "nitrification_nitrous_oxide": nitrified * first,
             "volatilisation": in_first_layer(ammonia, ammonium),
         }, h)
         from_nitrate = limited(nitrate, {
             "nitrate_uptake": uptake_nitrate,
-            "nitrate_immobilisation": wanted * (1.0 - ammonium_part),
+            "nitrate_immobilisation": wanted * (1.0 - ammonium_part) * fast,
+            "nitrate_stabilisation": wanted * (1.0 - ammonium_part) * (1.0 - fast),
             "denitrification": denitrified * (1.0 - second),
             "denitrification_nitrous_oxide": denitrified * second,
             "nitrate_leaching": leached,

@@ -33,7 +33,7 @@ def table(p: Parameters, name: str, x: Tensor) -> Tensor:
     nodes, values = p[f"{name}_x"], p[name]
     if nodes.dim() == 1:  # a table of one node
         return values + torch.zeros_like(x)
-    return interpolate(nodes, values, x)
+    return interpolate(nodes, values, x, p.get(f"{name}_slopes"))
 
 
 class WofostProcess(Process):

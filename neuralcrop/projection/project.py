@@ -109,6 +109,8 @@ class Projection:
         compiled = base.compute.compiles(
             base.cells.n_cells, base.forcing.sizes["time"] * len(config.scenario.members))
         self._base = replace(base, stepper=Stepper(base.model, base.stepper.solver, compiled))
+        if config.spin_up:  # all climates start from the same soil
+            self._base.spin_up(config.spin_up)
         self._inputs["model"] = base.model
         self._lag: np.ndarray | None = None
         self._baseline: xr.Dataset | None = None
@@ -165,7 +167,7 @@ class Projection:
                                  first_year=base.management.first_year)
         # the same plants: parameters that a network drew from the climate stay, too
         return replace(other, management=management, parameters=base.parameters,
-                       stepper=base.stepper)
+                       stepper=base.stepper, begun=base.begun)
 
     def _prepare(self, forcing: xr.Dataset) -> PreparedRun:
         return prepare_run(**{**self._inputs, "forcing": forcing})

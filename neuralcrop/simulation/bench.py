@@ -11,15 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from neuralcrop.core.forcing import DailyForcing, Management, Site
+from neuralcrop.core.forcing import N_GIFTS, PLAN_ROWS, DailyForcing, Management, Site
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model
+from neuralcrop.simulation.bench_shares import process_shares
 from neuralcrop.simulation.blocks import BlockRun
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import Solver, Stepper
@@ -67,7 +69,7 @@ def bench_weather(n_cells: int, n_days: int, dtype: torch.dtype = torch.float32)
 
 def bench_place(model: CropModel, crop: str, n_cells: int, dtype: torch.dtype = torch.float32
                 ) -> tuple[Site, Management, Tensor]:
-    """Loam, sowing on 1 May, rainfed; and the parameters."""
+    """Loam, sowing on 1 May, rainfed, with nutrients 120 kg ha-1 of nitrogen; the parameters."""
     def layers(value: float) -> Tensor:
         return torch.full((5, n_cells), value, dtype=dtype)
 
@@ -76,9 +78,15 @@ def bench_place(model: CropModel, crop: str, n_cells: int, dtype: torch.dtype = 
         _latitudes(n_cells).to(dtype), flat, flat, layers(0.137), layers(0.280), layers(0.459),
         layers(15.5), flat + 1.5)
     index = torch.full((n_cells,), model.table.crop_index[crop])
+    plan = None
+    if "nitrate" in model.state.sizes:
+        plan = torch.zeros(len(PLAN_ROWS), N_GIFTS, n_cells, dtype=dtype)
+        for gift, day in enumerate((0.0, 40.0)):
+            for row, value in (("day", day), ("nitrate", 3.0), ("ammonium", 3.0)):
+                plan[PLAN_ROWS.index(row), gift] = value
     management = Management(
         index, torch.full((1, n_cells), 121), torch.zeros(n_cells, dtype=torch.int64), flat,
-        flat + 1.0)
+        flat + 1.0, fertiliser_plan=plan)
     model.choose_pathways(index)
     return site, management, model.table(index, dtype).detach()
 
@@ -91,13 +99,15 @@ def run(config: BenchConfig) -> dict[str, Any]:
     if config.compute.threads:
         torch.set_num_threads(config.compute.threads)
     crop = config.crop.name or "maize"
+    nutrients = config.model.with_nutrients(None)
     model = build_model(ModelSpec(
         closures=tuple(config.closure.slots), closure_hidden=tuple(config.closure.hidden),
-        closure_bound=config.closure.bound))
+        closure_bound=config.closure.bound,
+        nutrients=nutrients, **config.model.components))
     solver = Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
                     config.solver.atol)
     result: dict[str, Any] = {"machine": machine(), "crop": crop, "solver": config.solver.method,
-                              "cells": cells, "days": config.days}
+                              "cells": cells, "days": config.days, "nutrients": nutrients}
     measure = Measurement(model, crop, solver, config.compute.block_cells, repeats)
     result["one_cell_season"] = measure.one_cell()
     result["forward"] = measure.forward(cells, config.days)
@@ -106,8 +116,10 @@ def run(config: BenchConfig) -> dict[str, Any]:
         result["forward_backward"]["times_forward"] = round(
             result["forward_backward"]["seconds"] / result["forward"]["seconds"], 2)
     result["eager_against_compiled"] = measure.agreement()
+    result["process_shares"] = measure.shares()
     if config.globe:
-        result["globe_year"] = globe_in_subprocess(crop, config.compute.block_cells)
+        result["globe_year"] = globe_in_subprocess(
+            crop, config.compute.block_cells, nutrients)
     write_text(Path(config.output), json.dumps(result, indent=1))
     print(json.dumps(result, indent=1))
     return result
@@ -196,6 +208,19 @@ class Measurement:
         return {"largest_relative_difference": float(difference.max())}
 
 
+    @torch.no_grad()
+    def shares(self, n_cells: int = 2048, n_days: int = 60) -> dict[str, float]:
+        """Share of every process in the days after sowing, uncompiled and with one thread."""
+        weather = replace(bench_weather(n_cells, 181).days(121 - 1, 121 - 1 + n_days), first_day=0)
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return process_shares(
+                self.model, weather, *bench_place(self.model, self.crop, n_cells))
+        finally:
+            torch.set_num_threads(threads)
+
+
 def season_gradient(
     stepper: Stepper, weather: DailyForcing, site: Site, management: Management, p: Tensor
 ) -> Tensor:
@@ -209,19 +234,19 @@ def season_gradient(
     return leaf.grad
 
 
-def globe_in_subprocess(crop: str, block_cells: int) -> dict[str, Any]:
+def globe_in_subprocess(crop: str, block_cells: int, nutrients: bool = False) -> dict[str, Any]:
     """A year of the half-degree globe in a process of its own, for its peak memory."""
     code = (f"from neuralcrop.simulation import bench; "
-            f"bench.globe_year({crop!r}, {block_cells})")
+            f"bench.globe_year({crop!r}, {block_cells}, {nutrients})")
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer
 
 
-def globe_year(crop: str, block_cells: int) -> None:
+def globe_year(crop: str, block_cells: int, nutrients: bool = False) -> None:
     """Run a year of `GLOBE_CELLS` in chunks of 73 days; print seconds and peak memory as JSON."""
-    model = build_model()
+    model = build_model(ModelSpec(nutrients=nutrients))
     site, management, p = bench_place(model, crop, GLOBE_CELLS)
     stepper = Stepper(model, compiled=True)
     year = bench_weather(64, 365)

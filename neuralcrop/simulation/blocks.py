@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -60,6 +61,30 @@ class SeasonTable:
         return dict(zip(self.names, out.unbind(0), strict=True))
 
 
+class Sink(Protocol):
+    """Receives days of blocks, a chunk after the other.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Variables it asks for; diagnostics are calculated only where they are among them.
+    """
+
+    names: tuple[str, ...]
+
+    def open(self, n_days: int, n_cells: int, dtype: torch.dtype) -> None:
+        """A chunk begins."""
+
+    def put(
+        self, k: int, cells: slice, morning: Tensor, x: Tensor, fluxes: Tensor,
+        diagnostics: Mapping[str, Tensor],
+    ) -> None:
+        """Day ``k`` of the chunk, of some cells."""
+
+    def close(self, first_day: int) -> None:
+        """The chunk ends."""
+
+
 @dataclass
 class DailySink:
     """Collects daily variables of a chunk and hands them on.
@@ -94,9 +119,11 @@ class DailySink:
             shape = (n_days, n_cells) if size == 1 else (n_days, size, n_cells)
             self._chunk[name] = torch.empty(shape, dtype=dtype)
 
-    def put(self, k: int, cells: slice, x: Tensor, fluxes: Tensor, diagnostics: Mapping[str, Tensor]
-            ) -> None:
-        """Store day ``k`` of a block."""
+    def put(
+        self, k: int, cells: slice, morning: Tensor, x: Tensor, fluxes: Tensor,
+        diagnostics: Mapping[str, Tensor],
+    ) -> None:
+        """Store day ``k`` of a block: its state at the end of the day, and fluxes."""
         n = cells.stop - cells.start
         for name in self.names:
             if name in self.model.state.sizes:
@@ -151,7 +178,7 @@ class BlockRun:
 
     def run(
         self, chunks: Iterable[DailyForcing], state: RunState | None = None,
-        sink: DailySink | None = None, progress: Callable[[int], None] | None = None,
+        sink: Sink | None = None, progress: Callable[[int], None] | None = None,
     ) -> RunState:
         """Run the chunks in turn, without gradients.
 
@@ -161,7 +188,7 @@ class BlockRun:
             Consecutive days of all cells.
         state : RunState, optional
             Where to start; fallow by default.
-        sink : DailySink, optional
+        sink : Sink, optional
             Receives daily values.
         progress : callable, optional
             Called with the number of cell-days done since the last call.
@@ -187,7 +214,7 @@ class BlockRun:
 
     @torch.no_grad()
     def _run_block(
-        self, block: _Block, chunk: DailyForcing, sink: DailySink | None,
+        self, block: _Block, chunk: DailyForcing, sink: Sink | None,
         progress: Callable[[int], None] | None,
     ) -> None:
         full = block.cells.stop - block.cells.start == len(block.index)
@@ -217,14 +244,14 @@ class BlockRun:
                 progress(days.n_days * n)
 
     def _observer(
-        self, block: _Block, first_day: int, sink: DailySink
+        self, block: _Block, first_day: int, sink: Sink
     ) -> Observer:
         model: CropModel = self.stepper.model
         diagnosed = any(name in DIAGNOSTICS for name in sink.names)
 
         def observe(day: int, morning: Tensor, x: Tensor, fluxes: Tensor, ground: Ground) -> None:
             diagnostics = model.diagnostics(x, ground.p, ground.place) if diagnosed else {}
-            sink.put(day - first_day, block.cells, x, fluxes, diagnostics)
+            sink.put(day - first_day, block.cells, morning, x, fluxes, diagnostics)
 
         return observe
 

@@ -49,11 +49,20 @@ class History:
         if not (torch.is_grad_enabled() and rows.requires_grad):
             self._token = None
             return
+        token, slopes, begins = self.chain()
+        self._token = _Write.apply(rows, token, slopes, row, begins)
+
+    def chain(self) -> tuple[Tensor, Tensor, bool]:
+        """Token that orders the days in the backward pass, slopes of the rows, and if it begins."""
         begins = self._token is None
         if self._token is None or self._slopes is None:
-            self._token = torch.zeros((), dtype=rows.dtype, device=rows.device)
+            self._token = self.values.new_zeros(())
             self._slopes = torch.zeros_like(self.values[:, :-1])
-        self._token = _Write.apply(rows, self._token, self._slopes, row, begins)
+        return self._token, self._slopes, begins
+
+    def follow(self, token: Tensor) -> None:
+        """Go on behind days that were written and read elsewhere."""
+        self._token = token
 
     def read(self, days: Tensor) -> Tensor:
         """Values of the rows ``[k, cell]``, as ``[k, row, cell]``."""

@@ -18,6 +18,7 @@ from neuralcrop.simulation.compiling import compile_function
 from neuralcrop.simulation.events import SEASON, Orders, Today, jump, start_season
 from neuralcrop.simulation.history import History, look_up
 from neuralcrop.simulation.schedule import Ground, Observer, Schedule, Span
+from neuralcrop.simulation.stretch import Morning, StretchDays
 
 FIXED_METHODS = ("euler", "midpoint", "rk4")
 ADAPTIVE_METHODS = ("dopri5",)
@@ -188,6 +189,7 @@ class Stepper:
         self._tomorrow, self._fallow_tomorrow = ready(tomorrow), ready(fallow_tomorrow)
         self._tomorrow_fluxes, self._remembered = ready(tomorrow_fluxes), ready(remembered)
         self._events, self._wanted, self._eager_events = ready(events), ready(wanted), events
+        self._stretches = StretchDays(model, h, ready)
 
     def start(
         self, forcing: DailyForcing, site: Site, p: Tensor, wetness: float = 0.7,
@@ -277,7 +279,8 @@ class Stepper:
         span = Span(
             model, forcing, p, site, schedule,
             self._eager_events if standing and not schedule.always else self._events,
-            model.state.rows(model.fallow_state.names), standing, former, observe)
+            model.state.rows(model.fallow_state.names), standing, former, observe,
+            any(q.requires_grad for q in model.parameters()))
         x, season, n = state.x, state.season, forcing.n_days
         if segment and torch.is_grad_enabled():
             for start in range(0, n, segment):
@@ -294,19 +297,27 @@ class Stepper:
         """Days ``start`` to ``stop`` (exclusive) of a span: jumps in the morning, then the day."""
         bare: Tensor | None = None  # the rows that change while no cell has a crop
         ground = span.ground(season)
-        for k in range(start, stop):
+        k = start
+        while k < stop:
             fallow = span.rests and span.schedule.fallow(season)
             if span.schedule.due(k, x, season, fallow or span.standing):
                 x, bare = span.wake(x, bare), None
                 x, season = span.events(x, season, span.p, ground.place, *span.schedule.at(k))
                 ground = span.ground(season)
                 fallow = span.rests and span.schedule.fallow(season)
-            today = (span.weather[k], span.sun[k])
+            today, after = (span.weather[k], span.sun[k]), k + 1
             if fallow:
                 bare = x[span.rows] if bare is None else bare
                 bare = self._day(True, bare, *today, ground.few, ground.place)
+            elif span.former is not None and span.stretches:
+                after = span.quiet_until(k, stop, x, season)
+                x = self._stretches.run(
+                    x, ground.p, ground.place, span.former, [
+                        Morning(span.weather[d], span.sun[d], span.ring[d])
+                        for d in range(k, after)])
             else:
                 x = self._crop_day(span, ground, k, x, today)
+            k = after
         return span.wake(x, bare), season
 
     def _crop_day(
@@ -314,7 +325,7 @@ class Stepper:
     ) -> Tensor:
         """State at the end of day ``k``, with what it looks back to and who observes it."""
         former, p, place = span.former, ground.p, ground.place
-        if former is not None and span.ring:
+        if former is not None and span.ring and not torch.is_grad_enabled():
             return self._remembered(x, *today, p, place, former.values, span.ring[k])
         day = span.forcing.first_day + k
         morning, past = x, self._past(former, day, x, p)

@@ -187,6 +187,8 @@ class Span:
         Former days, for models that look back.
     observe : Observer or None
         Called after every day.
+    learns : bool
+        Whether the model itself has something to learn.
     """
 
     model: CropModel
@@ -199,6 +201,7 @@ class Span:
     standing: bool
     former: History | None
     observe: Observer | None
+    learns: bool = False
 
     @cached_property
     def _ground(self) -> Ground:
@@ -233,11 +236,23 @@ class Span:
     @cached_property
     def ring(self) -> tuple[Tensor, ...]:
         """Row of the history of every day, where a day and its look back are one call."""
-        if self.former is None or self.observe is not None or torch.is_grad_enabled():
+        if self.former is None or self.observe is not None:
             return ()
         first, n = self.forcing.first_day, self.forcing.n_days
         day = torch.arange(first, first + n, device=self.forcing.values.device)
         return (day % self.former.values.shape[0]).unbind(0)
+
+    @cached_property
+    def stretches(self) -> bool:
+        """Whether days are differentiated by themselves, not by autograd."""
+        return bool(self.ring) and torch.is_grad_enabled() and not self.learns
+
+    def quiet_until(self, k: int, stop: int, x: Tensor, season: Tensor) -> int:
+        """First day after ``k`` on which something may happen, or ``stop``."""
+        after = k + 1
+        while self.standing and after < stop and not self.schedule.due(after, x, season, True):
+            after += 1
+        return after
 
     def wake(self, x: Tensor, bare: Tensor | None) -> Tensor:
         """State with the rows that fallow has changed."""

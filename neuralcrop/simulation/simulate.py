@@ -6,7 +6,7 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor
 
-from neuralcrop.core.forcing import Management, Site
+from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import REFERENCE_NAMES
 from neuralcrop.models.crop_model import NUTRIENT_RECORD, CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, load_model
 from neuralcrop.simulation.blocks import BlockRun, DailySink
-from neuralcrop.simulation.integrate import Solver, Stepper
+from neuralcrop.simulation.integrate import RunState, Solver, Stepper
 from neuralcrop.simulation.restart import load_restart, save_restart
+from neuralcrop.simulation.spinup import SpunUp, spin_up
 
 if TYPE_CHECKING:
     from neuralcrop.config import SimulateConfig
@@ -108,7 +109,8 @@ def simulate(
     variables: Sequence[str] | None = None,
     device: str | None = None, dtype: str | None = None, solver: Solver | None = None,
     compute: Compute | None = None, restart_from: str | Path | None = None,
-    restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
+    restart_to: str | Path | None = None, spin_up: int = 0,
+    progress: Callable[[int], None] | None = None,
 ) -> Dataset:
     """Simulate one field, points or a grid.
 
@@ -120,7 +122,9 @@ def simulate(
         Crop (of WOFOST also ``crop:variety``), or crop of each cell; by default the model's only
         crop, or else maize.
     model : str, path, ModelSpec or CropModel
-        ``"physics"``, ``"wofost72"``, a training run's directory, what to build, or a model.
+        ``"physics"`` (with nitrogen and soil organic matter where ``management`` says anything of
+        nitrogen, manure or tillage; else nitrogen never limits), ``"wofost72"``, a training run's
+        directory, what to build, or a model.
     soil, management
         See `neuralcrop.data.soil.soil_layers` and
         `neuralcrop.data.management.prepare_management`.
@@ -138,6 +142,9 @@ def simulate(
         Device, precision, compilation, blocks, threads.
     restart_from, restart_to : path, optional
         Restart file to go on from, and to write. The forcing must follow the restart's last day.
+    spin_up : int
+        Years of the forcing, from its start, that bring the organic matter of the soil into balance
+        before the run; 0 to start from the soil as given.
     progress : callable, optional
         Called with the number of cell-days done since the last call.
 
@@ -154,6 +161,8 @@ def simulate(
     run = prepare_run(
         forcing, crop=crop, model=model, soil=soil, management=management, co2=co2,
         solver=solver, compute=_with(compute, device, dtype))
+    if spin_up:
+        run.spin_up(spin_up)
     if frequency == "season":
         return _seasons(run, variables, restart_from, restart_to, progress)
     if frequency not in ("daily", "monthly"):
@@ -179,6 +188,8 @@ class PreparedRun:
         Model and solver.
     compute : Compute
         How to calculate.
+    begun : RunState or None
+        Where to start; None for a soil as given and no crop.
     """
 
     model: CropModel
@@ -189,6 +200,7 @@ class PreparedRun:
     parameters: Tensor
     stepper: Stepper
     compute: Compute
+    begun: RunState | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -204,29 +216,60 @@ class PreparedRun:
         restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
     ) -> dict[str, Tensor]:
         """Run all days; ``[season, cell]`` records by name."""
-        from neuralcrop.data.tensors import iter_forcing
-
         compute = self.compute
-        n = self.cells.n_cells
-        days = int(min(366, max(31, CHUNK_VALUES / (10 * n))))
-        state, management = None, self.management
+        state, management = self.begun, self.management
         if restart_from is not None:
             state = load_restart(restart_from, self.fingerprint, self.model).to(
                 compute.torch_device(), compute.torch_dtype())
         offset = state.day if state is not None else 0
         if offset:
             management = management.later(offset)
-        chunks = (
-            replace(chunk, first_day=chunk.first_day + offset)
-            for chunk in iter_forcing(
-                self.forcing, self.cells, days, dtype=compute.torch_dtype(),
-                device=compute.torch_device(), names=self.model.forcing_names))
+        chunks = (replace(chunk, first_day=chunk.first_day + offset)
+                  for chunk in self._chunks(self.forcing))
         blocks = BlockRun(
             self.stepper, self.site, management, self.parameters, compute.block_cells)
         end = blocks.run(chunks, state, sink, progress)
         if restart_to is not None:
             save_restart(restart_to, end, self.fingerprint, self.model)
         return blocks.seasons.arrays()
+
+    def _chunks(self, forcing: Dataset) -> Iterator[DailyForcing]:
+        """Weather as tensors, a chunk of days at a time."""
+        from neuralcrop.data.tensors import iter_forcing
+
+        days = int(min(366, max(31, CHUNK_VALUES / (10 * self.cells.n_cells))))
+        return iter_forcing(
+            forcing, self.cells, days, dtype=self.compute.torch_dtype(),
+            device=self.compute.torch_device(), names=self.model.forcing_names)
+
+    def spin_up(self, years: int, cycles: int = 10, tolerance: float = 0.01) -> SpunUp:
+        """Start from soil organic matter in balance with the first years; see `spinup.spin_up`.
+
+        Raises
+        ------
+        ValueError
+            If the forcing has no such years, or the model no organic matter.
+        """
+        time_of = self.forcing["time"].dt.year
+        first = int(time_of[0])
+        chosen = self.forcing.isel(time=(time_of < first + years).values)
+        n_days = chosen.sizes["time"]
+        if years < 1 or n_days < 360 * years:
+            raise ValueError(
+                f"spin-up over {years} years, but the forcing has {n_days} days of them; "
+                "give it whole years or take fewer")
+        blocks = BlockRun(self.stepper, self.site, self.management, self.parameters,
+                          self.compute.block_cells)
+        spun = spin_up(
+            blocks, lambda: self._chunks(chosen), cycles=cycles, tolerance=tolerance)
+        for k, cycle in enumerate(spun.cycles, start=1):
+            log.info("spin-up cycle %d: %.0f g m-2 carbon, %.1f g m-2 nitrogen, change %.1f %%",
+                     k, cycle["carbon"], cycle["nitrogen"], 100.0 * cycle["change"])
+        if not spun.converged:
+            log.warning("spin-up has not settled after %d cycles: the last changed the soil's "
+                        "carbon by %.1f %%", cycles, 100.0 * spun.cycles[-1]["change"])
+        self.begun = spun.state
+        return spun
 
 
 def prepare_run(
@@ -235,10 +278,11 @@ def prepare_run(
     compute: Compute | None = None,
 ) -> PreparedRun:
     """Check and convert all inputs of a simulation; see `simulate` for the arguments."""
+    from neuralcrop.crops import full_names as other_names
     from neuralcrop.crops.wofost72 import full_names
     from neuralcrop.data.errors import InputError, Problem
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
-    from neuralcrop.data.management import prepare_management
+    from neuralcrop.data.management import asks_for_nutrients, prepare_management
     from neuralcrop.data.reference_evapotranspiration import reference_evapotranspiration
     from neuralcrop.data.soil import site_record, soil_layers
     from neuralcrop.data.tensors import cell_index
@@ -248,6 +292,8 @@ def prepare_run(
         torch.set_num_threads(compute.threads)
     if model == "wofost72":
         model = ModelSpec(set="wofost72")
+    elif model == "physics":
+        model = ModelSpec(nutrients=asks_for_nutrients(management))
     if isinstance(model, ModelSpec):
         if model.set == "wofost72":  # tables no wider than these crops need
             crop, names = full_names("maize" if crop is None else crop)
@@ -257,6 +303,8 @@ def prepare_run(
         built = model if isinstance(model, CropModel) else load_model(model)
     if crop is None:
         crop = built.table.crops[0] if len(built.table.crops) == 1 else "maize"
+    if built.set_name == "global":
+        crop = other_names(crop, built.table.crops)
     if isinstance(crop, str) and crop not in built.table.crops:
         _explain_crop(crop, built)
     device, dtype = compute.torch_device(), compute.torch_dtype()
@@ -444,6 +492,8 @@ def run(config: SimulateConfig) -> Path:
     started = time.perf_counter()
     inputs = configured_inputs(config)
     prepared = prepare_run(**inputs)
+    if config.spin_up:
+        prepared.spin_up(config.spin_up)
     n_days = prepared.forcing.sizes["time"]
     total = n_days * prepared.cells.n_cells
     out = config.output
@@ -468,15 +518,17 @@ def configured_inputs(config: Any) -> dict[str, Any]:
     """Arguments of `prepare_run` from a simulation or projection configuration."""
     from neuralcrop.data.selection import forcing_of, management_of, soil_of
 
+    management = management_of(config.management)
     chosen = ModelSpec(
         values=dict(config.crop.parameters), set=config.model.set,
-        production=config.model.production)
+        production=config.model.production,
+        nutrients=config.model.with_nutrients(management), **config.model.components)
     model: str | ModelSpec = config.run or chosen
     compute = config.compute
     return {
         "forcing": forcing_of(config.forcing, config.domain),
         "crop": config.crop.name, "model": model, "soil": soil_of(config.soil),
-        "management": management_of(config.management),
+        "management": management,
         "solver": Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
                          config.solver.atol),
         "compute": Compute(compute.device, compute.dtype, compute.compile, compute.block_cells,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,13 @@ def solver_of(config: TrainConfig) -> Solver:
 def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) -> ModelSpec:
     """What the model of a variant is made of."""
     closure, network = config.closure, config.parameters.network
-    spec = ModelSpec(crops=(crop_of(config),), values=dict(config.crop.parameters))
+    spec = ModelSpec(crops=(crop_of(config),), values=dict(config.crop.parameters),
+                     nutrients=config.model.nutrients is True, **config.model.components)
     if variant == "physics":
         return spec
     hybrid = variant == "hybrid"
-    return ModelSpec(
-        crops=spec.crops, values=spec.values, learn=tuple(config.parameters.learn),
+    return replace(
+        spec, learn=tuple(config.parameters.learn),
         closures=tuple(closure.slots) if hybrid else (),
         closure_hidden=tuple(closure.hidden), closure_bound=closure.bound,
         network=tuple(network.names) if hybrid else (), network_hidden=tuple(network.hidden),

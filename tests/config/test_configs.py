@@ -44,8 +44,12 @@ def groups_of(task: str) -> list[str]:
     return [key for key in keys if not key.startswith("override ")]
 
 
+EXPERIMENTS = {"field_experiments": "evaluate"}
+"""Tasks of experiments that are not for training."""
+
 CHOICES = {
-    f"{group}={option.stem}": task  # any one task that has the group: the schema is the same
+    f"{group}={option.stem}": EXPERIMENTS.get(option.stem, "train") if group == "experiment" else (
+        task)  # any one task that has the group: the schema is the same
     for task in SCHEMAS
     for group in groups_of(task)
     for option in sorted((conf_dir() / group).glob("*.yaml"))

@@ -35,7 +35,9 @@ from neuralcrop.physics import photosynthesis_c4 as c4
 
 # Processes with files of their own tests.
 ELSEWHERE = {
-    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72"}
+    "reference_evapotranspiration", "soil_carbon", "soil_heat", "soil_nitrogen", "wofost72",
+    "harvest_index", "haxeltine_prentice", "lpjml_transpiration", "lpjml_versions",
+}
 
 # Steps whose declared slope is not their derivative.
 STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
@@ -198,12 +200,14 @@ KERNELS = [
     (allocation.harvest_index, v(0.4, 0.9), v(0.5, 2.0), v(0.2, 1.1), v(0.9)),
     (allocation.storage_share_lpjml, v(0.4, 1.7)),
     (allocation.phenological_lai_lpjml, v(0.2, 0.8), (0.05, 0.05), (0.45, 0.95), 0.7, 0.5),
+    (allocation.phenological_lai_lpjml, v(0.2, 0.8), (v(0.05), v(0.06)), (v(0.45), v(0.95)), v(0.7),
+     v(0.5), v(0.1)),
     (allocation.root_distribution, v(0.94), v(20.0), v(50.0)),
     (nitrogen_demand.maximum_concentration, v(0.3, 1.7), rows(0.06, 0.02, 0.014), v(0.5), v(0.4),
      v(0.0176), 0.0, 1.0),
     (nitrogen_demand.organ_demand, v(2.0), v(60.0, 60.0), v(2.0, 9.0), v(0.07), v(2.0)),
     (nitrogen_demand.nutrition_index, v(60.0, 60.0), v(2.0, 9.0), v(0.06), v(0.01)),
-    (nitrogen_demand.capacity_factor, v(0.3, 0.9), v(1.0)),
+    (nitrogen_demand.capacity_factor, v(60.0, 60.0), v(2.0, 9.0), v(0.06), v(1.0)),
     (nitrogen_demand.leaf_growth_factor, v(0.3), v(1.2)),
     (nitrogen_demand.leaf_death_rate, v(0.3), v(0.03)),
     (nitrogen_demand.storage_growth_factor, v(100.0, 1.0), v(2.2, 0.1), v(0.1, 0.5), v(0.02)),
@@ -228,6 +232,8 @@ KERNELS = [
     (leaf_area.juvenile_growth, v(0.5), v(0.03), v(20.0), v(8.0)),
 
     (soil_hydraulics.saxton_rawls, *LOAM, v(2.5)),
+    (soil_hydraulics.organic_matter_percent, v(3000.0), v(0.45), v(200.0)),
+    (soil_hydraulics.loosened, soil_hydraulics.saxton_rawls(*LOAM, 2.5), v(0.8)),
     (soil_hydraulics.unsaturated_conductivity, v(0.2, 0.4, 0.3),
      soil_hydraulics.saxton_rawls(*LOAM, 2.5)),
 
@@ -317,7 +323,8 @@ EDGES = [
     ("dry soil", soil_water.root_water_uptake, v(5.0, 0.0), rows(0.0, 0.0), rows(0.0, 0.0), 1.0),
     ("no leaves", nitrogen_demand.nutrition_index, v(0.0, 1.0, 1.0), v(0.0, 0.0, 9.0), v(0.06),
      v(0.06)),
-    ("no status", nitrogen_demand.capacity_factor, v(0.0, 1.0), v(1.0)),
+    ("no leaves", nitrogen_demand.capacity_factor, v(0.0, 1.0, 1.0), v(0.0, 0.0, 9.0), v(0.06),
+     v(1.0)),
     ("no storage", nitrogen_demand.storage_growth_factor, v(0.0), v(0.0), v(0.0, 5.0), v(0.02)),
     ("no carbon", nitrogen_demand.allocate_by_ratio, v(6.0), rows(0.0, 0.0), rows(1.0, 1.16)),
     ("nothing moves", nitrogen_demand.translocation, rows(0.0, 0.0, 0.0), v(0.0, 0.9), v(10.0),

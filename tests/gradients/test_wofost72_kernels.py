@@ -60,6 +60,7 @@ FOUR = torch.tensor(4)
 # fmt: off
 KERNELS = [
     (tables.interpolate, *NODES, v(-0.5, 0.3, 1.7, 2.5)),
+    (tables.slopes, rows(0.0, 1.0, 2.5), rows(1.0, 3.0, 2.0)),
     (tables.interpolate, rows(0.0, 1.0, 2.5), rows(1.0, 3.0, 2.0), v(0.3, 1.7)),
 
     (astro.astronomy, n(10.0, 170.0, 300.0), v(52.0, 10.0, -30.0), v(3e6, 1e7, 2.5e7)),

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import Solver
+from neuralcrop.simulation.schedule import Ground
 from tests.model_runs import SmallRun
 
 ROWS = layouts()
@@ -80,10 +82,12 @@ def test_wild_weather_leaves_no_negative_stock(dtype: torch.dtype) -> None:
     run.forcing = replace(run.forcing, values=values)
     lowest = []
     start = run.stepper.start(run.forcing, run.site, run.p)
-    run.stepper.run(
-        start, run.forcing, run.site, run.management, run.p,
-        lambda _, morning, x, v: lowest.append((min(STATE.get(x, n).min().item() for n in STOCKS),
-                                       v.min().item(), bool(torch.isfinite(x).all()))))
+
+    def observe(day: int, morning: Tensor, x: Tensor, v: Tensor, ground: Ground) -> None:
+        lowest.append((min(STATE.get(x, n).min().item() for n in STOCKS), v.min().item(),
+                       bool(torch.isfinite(x).all())))
+
+    run.stepper.run(start, run.forcing, run.site, run.management, run.p, observe)
     assert min(stock for stock, _, _ in lowest) >= 0.0
     assert min(flux for _, flux, _ in lowest) >= 0.0
     assert all(finite for _, _, finite in lowest)

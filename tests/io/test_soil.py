@@ -37,6 +37,14 @@ def test_default_loam_with_a_warning(sites, caplog) -> None:
     np.testing.assert_allclose(site.elevation, 100.0)
 
 
+def test_pedotransfer_of_lpjml_holds_more_water(sites) -> None:
+    soil = {"sand": 0.40, "clay": 0.20, "om": 2.5}
+    paper, lpjml = (prepare_soil(soil, sites, pedotransfer=kind) for kind in ("published", "lpjml"))
+    np.testing.assert_allclose(paper.field_capacity, 0.280, atol=5e-4)
+    np.testing.assert_allclose(lpjml.field_capacity, 0.311, atol=5e-4)
+    np.testing.assert_array_equal(paper.wilting_point, lpjml.wilting_point)
+
+
 def test_percent_and_fraction_and_matter_agree(sites) -> None:
     fraction = soil_layers({"sand": 0.5, "clay": 0.1, "organic_carbon": 1.0}, sites)
     percent = soil_layers({"sand": 50, "clay": 10, "om": 1.724}, sites)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 from neuralcrop.core.parameters import ParameterError, ParameterTable
 from neuralcrop.crops import (
+    ALIASES,
     UnknownCropError,
     _value,
     crop_names,
+    full_name,
+    full_names,
     list_crops,
     load_catalogue,
     load_crop,
     wofost72,
 )
+from neuralcrop.data.calendars import CROP_RULES, crop_rule
 from neuralcrop.models.global_day import GlobalModel
 
 CROPS = crop_names()
 
 
 def test_the_catalogue_has_the_stated_crops() -> None:
-    assert set(CROPS) >= {"maize", "soybean", "rice", "winter_wheat", "spring_wheat"}
+    assert set(CROPS) == {
+        "maize", "winter_wheat", "spring_wheat", "rice", "soybean", "sorghum", "millet", "barley",
+        "rye", "rapeseed", "sunflower", "cassava", "potato", "sugar_beet", "sugarcane",
+        "groundnut", "cotton", "dry_bean", "pea"}
     assert list(CROPS) == sorted(CROPS)
 
 
@@ -57,7 +66,7 @@ def test_shoot_shares_sum_to_one(crop: str) -> None:
     for node, shares in enumerate(shoot):
         assert sum(shares) == pytest.approx(1.0, abs=2e-3), f"node {node}"
     assert p["storage_share"].value[0] == 0.0
-    assert p["storage_share"].value[-1] == 1.0
+    assert p["storage_share"].value[-1] >= 0.5
 
 
 @pytest.mark.parametrize("crop", CROPS)
@@ -68,14 +77,45 @@ def test_temperatures_and_thermal_times_are_in_order(crop: str) -> None:
     assert p["emergence_base_temperature"] < p["optimum_temperature"]
     assert p["frost_temperature"] < p["base_temperature"] + 1e-9
     assert p["sterility_temperature"] > p["optimum_temperature"]
-    assert p["thermal_time_emergence"] < p["thermal_time_vegetative"]
+    season = p["thermal_time_vegetative"] + p["thermal_time_reproductive"]
+    assert p["thermal_time_emergence"] < 0.3 * season
     assert p["vernalisation_base"] < p["vernalisation_saturation"]
 
 
-def test_wheat_alone_needs_cold() -> None:
-    saturation = {c: load_catalogue((c,))[c]["vernalisation_saturation"].value[0] for c in CROPS}
-    assert saturation["winter_wheat"] > 10.0
-    assert saturation["maize"] <= 0.0
+def test_winter_crops_alone_need_cold() -> None:
+    for crop in CROPS:
+        p = {name: v.value[0] for name, v in load_catalogue((crop,))[crop].items()}
+        winter = load_crop(crop)["calendar"]["winter"]
+        assert (p["vernalisation_saturation"] > 10.0) == winter, crop
+        assert (p["photoperiod_critical"] > 0.0) == winter, crop
+        assert (p["frost_temperature"] < -10.0) == winter, crop
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_sowing_rule_pathway_and_season(crop: str) -> None:
+    record, p = load_crop(crop), load_catalogue((crop,))[crop]
+    assert crop_rule(crop) == CROP_RULES[crop]
+    assert crop_rule(crop).winter == record["calendar"]["winter"]
+    c4 = crop in {"maize", "sorghum", "millet", "sugarcane"}
+    assert p["c4"].value == (float(c4),)
+    assert 90.0 <= p["maximum_season"].value[0] <= 366.0
+    # no grain, no loss of grain
+    vegetative = crop in {"cassava", "potato", "sugar_beet", "sugarcane"}
+    assert (p["sterility_rate"].value[0] == 0.0) == vegetative
+    assert record["scientific_name"].split()[0].istitle()
+
+
+def test_other_names_of_crops() -> None:
+    for other, name in ALIASES.items():
+        assert name in CROPS
+        assert other not in CROPS
+        assert load_crop(other) == load_crop(name)
+    assert set(crop_names()) == {full_name(c) for c in CROPS}
+    assert full_name("wheat", ("wheat",)) == "wheat"
+    assert full_names(["peanut", "maize"]).tolist() == ["groundnut", "maize"]
+    grid = xr.DataArray(np.array([["canola"], ["pea"]], dtype=object), dims=("lat", "lon"))
+    assert full_names(grid).values.tolist() == [["rapeseed"], ["pea"]]
+    assert full_names("oats") == "oats"
 
 
 def test_list_crops_has_a_row_for_each() -> None:
@@ -84,7 +124,9 @@ def test_list_crops_has_a_row_for_each() -> None:
     assert list(table.index[table["models"].str.contains("global")]) == list(CROPS)
     assert table.loc["maize", "models"] == "global, wofost72"
     assert "Grain_maize_201" in table.loc["maize", "varieties"]
-    assert table.loc["cassava", "models"] == "wofost72"
+    assert table.loc["chickpea", "models"] == "wofost72"
+    assert table.loc["rye", "models"] == "global"
+    assert table.loc["cassava", "models"] == "global, wofost72"
     assert table.loc["cassava", "reference"] == "https://edepot.wur.nl/218353"
     assert table.loc["maize", "pathway"] == "C4"
     assert table.loc["soybean", "pathway"] == "C3"

@@ -179,7 +179,8 @@ def test_immobilisation_takes_ammonium_and_nitrate_in_proportion():
         demand += kept * (1.0 / 15.0 - 0.005)
     root = fluxes["root_litter_humification"] + fluxes["root_litter_stabilisation"]
     demand += root[0] * (1.0 / 15.0 - 0.005)
-    both = fluxes["ammonium_immobilisation"] + fluxes["nitrate_immobilisation"]
+    both = sum(fluxes[f"{mineral}_{way}"] for mineral in ("ammonium", "nitrate")
+               for way in ("immobilisation", "stabilisation"))
     torch.testing.assert_close(both[0], demand, rtol=0.03, atol=0.0)
     rich = soil_fluxes(Decomposition(), MineralNitrogen(), p, soil_state(nitrogen=0.1),
                        soil_weather(), 1.0)

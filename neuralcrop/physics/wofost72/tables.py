@@ -6,7 +6,17 @@ import torch
 from torch import Tensor
 
 
-def interpolate(x_nodes: Tensor, y_nodes: Tensor, x: Tensor) -> Tensor:
+def slopes(x_nodes: Tensor, y_nodes: Tensor) -> Tensor:
+    """Slopes between the nodes of a table, ``[n - 1, cell]``; 0 in padding, which has no width."""
+    width = x_nodes[1:] - x_nodes[:-1]
+    wide = width > 0.0
+    # The division must not see the width of padding, in the gradient either.
+    return torch.where(wide, (y_nodes[1:] - y_nodes[:-1]) / torch.where(wide, width, 1.0), 0.0)
+
+
+def interpolate(
+    x_nodes: Tensor, y_nodes: Tensor, x: Tensor, known_slopes: Tensor | None = None
+) -> Tensor:
     r"""Value of a table, :math:`y_k + (x - x_k) (y_{k+1} - y_k) / (x_{k+1} - x_k)`.
 
     Exact at the nodes, where the slope is that of the segment to the right, and constant outside.
@@ -20,22 +30,20 @@ def interpolate(x_nodes: Tensor, y_nodes: Tensor, x: Tensor) -> Tensor:
         Values at the nodes, ``[n, cell]``, padded alike.
     x
         Abscissa, ``[cell]`` or ``[..., cell]``.
+    known_slopes
+        `slopes` of the table, where they are at hand: no division is left.
 
     Returns
     -------
     Tensor
         Values with the shape of ``x``, in the unit of ``y_nodes``.
     """
+    steps = slopes(x_nodes, y_nodes) if known_slopes is None else known_slopes
     value = y_nodes[0] + torch.zeros_like(x)
     last = x_nodes.shape[0] - 1
     for k in range(last):
-        width = x_nodes[k + 1] - x_nodes[k]
-        wide = width > 0.0
-        # Padding has no width: its slope must not divide by it, in the gradient either.
-        slope = torch.where(
-            wide, (y_nodes[k + 1] - y_nodes[k]) / torch.where(wide, width, 1.0), 0.0
-        )
-        value = torch.where(x >= x_nodes[k], y_nodes[k] + (x - x_nodes[k]) * slope, value)
+        line = y_nodes[k] + (x - x_nodes[k]) * steps[k]
+        value = torch.where(x >= x_nodes[k], line, value)
     return torch.where(x >= x_nodes[last], y_nodes[last], value)
 
 

@@ -39,20 +39,28 @@ def test_status_runs_from_residual_to_critical():
 
 
 def test_factors_are_one_at_full_and_positive_at_no_nitrogen():
-    ends = f64(0.0, 1.0)
-    for factor in (nd.capacity_factor(ends, 1.0), nd.leaf_growth_factor(ends, 1.0)):
+    ends, carbon, critical = f64(0.0, 1.0), f64(50.0), f64(0.06)
+    capacity = nd.capacity_factor(carbon, 3.0 * ends, critical, 1.0)
+    for factor in (capacity, nd.leaf_growth_factor(ends, 1.0)):
         assert factor[0] > 0.0
         assert factor[1] == 1.0
     torch.testing.assert_close(nd.leaf_death_rate(ends, 0.03), f64(0.03, 0.0))
-    # nearly proportional for a large constant
-    torch.testing.assert_close(nd.capacity_factor(f64(0.5), 1e9), f64(0.51), rtol=1e-6, atol=0.0)
+    assert nd.capacity_factor(f64(0.0), f64(0.0), critical, 1.0) == 1.0
+
+
+def test_capacity_of_half_the_nitrogen():
+    """Two thirds for a constant of one; in proportion for a large one; nothing above critical."""
+    carbon, nitrogen, critical = f64(50.0), f64(1.5), f64(0.06)
+    for half, expected in ((1.0, 2.0 / 3.0), (1e9, 0.5)):
+        actual = nd.capacity_factor(carbon, nitrogen, critical, half)
+        torch.testing.assert_close(actual, 0.02 + 0.98 * f64(expected), rtol=1e-6, atol=0.0)
+    torch.testing.assert_close(nd.capacity_factor(carbon, 9.0 * nitrogen, critical, 1.0), f64(1.0))
 
 
 def test_storage_waits_for_nitrogen_at_its_lowest_concentration():
     factor = nd.storage_growth_factor(
         f64(100.0, 100.0, 100.0), f64(2.0, 2.0, 2.0), f64(0.0, 0.2, 50.0), f64(0.02))
-    assert factor[0] == 0.0
-    torch.testing.assert_close(factor[1:], 1.0 - torch.exp(f64(-1.0, -250.0)))
+    torch.testing.assert_close(factor, 1.0 - 0.9 * torch.exp(f64(0.0, -1.0, -250.0)))
 
 
 def test_capacity_and_leaf_nitrogen_are_inverse():
@@ -100,7 +108,8 @@ def test_nodules_work_in_warm_moist_soil():
 
 
 def test_fixation_costs_carbon_and_is_limited_by_it():
-    fixed, spent = nu.fixation(f64(0.5, 0.5, -0.1), f64(0.8), f64(1.0), f64(1e6, 0.1, 5.0), 6.0, 1.0)
+    missing, carbon = f64(0.5, 0.5, -0.1), f64(1e6, 0.1, 5.0)
+    fixed, spent = nu.fixation(missing, f64(0.8), f64(1.0), carbon, 6.0, 1.0)
     torch.testing.assert_close(spent, 6.0 * fixed)
     torch.testing.assert_close(fixed[0], f64(0.4)[0], rtol=1e-5, atol=0.0)
     assert 0.0 < spent[1] <= 0.1
