@@ -211,11 +211,29 @@ Nitrogen = Annotated[float, Field(ge=0, le=1000)]
 """Nitrogen of a season, kg ha-1."""
 
 
+class CultivarConfig(Section):
+    """Season of a cultivar that fits the climate; one of these."""
+
+    season_days: Annotated[float, Field(ge=30, le=700)] | None = None
+    """Days from sowing to maturity."""
+    maturity: DayOfYear | Date | None = None
+    """Day of year or date of maturity."""
+
+
+class WindowConfig(Section):
+    """Sowing on the first day of a window that is warm and wet enough."""
+
+    window: tuple[DayOfYear | Date, DayOfYear | Date]
+    """First and last day."""
+    rain: Annotated[float, Field(ge=0, le=500)] | None = None
+    """Rain of ten days that makes the soil wet enough, mm; null for 5."""
+
+
 class FieldConfig(Section):
     """What the farmer does to a crop of a sequence; null for what holds for all."""
 
-    sowing: Literal["rule"] | DayOfYear | Date | None = None
-    """Day of year or date of sowing, or the rule from climate."""
+    sowing: Literal["rule"] | DayOfYear | Date | WindowConfig | None = None
+    """Day of year or date of sowing, the rule from climate, or a window."""
     harvest: Literal["maturity"] | DayOfYear | Date | None = None
     """Day of year or date of harvest, or at maturity."""
     irrigation: Literal["none", "full", "surface", "sprinkler", "drip", "flooded"] | (
@@ -231,6 +249,8 @@ class FieldConfig(Section):
     """When litter is worked into the soil; null: at sowing, where the model has litter."""
     use: Literal["grain", "silage", "cover"] | None = None
     """What is harvested; null for grain."""
+    cultivar: Literal["fixed", "adapted"] | CultivarConfig | None = None
+    """Cultivar of the catalogue, or one whose season fits the climate; null for the first."""
 
 
 class SequenceConfig(FieldConfig):
@@ -247,8 +267,8 @@ class ManagementConfig(FieldConfig):
 
     path: str | None
     """File with sowing, harvest, irrigation and others by cell, in place of the keys below."""
-    sowing: Literal["rule"] | DayOfYear | Date
-    """Day of year or date of sowing, or the rule from climate."""
+    sowing: Literal["rule"] | DayOfYear | Date | WindowConfig
+    """Day of year or date of sowing, the rule from climate, or a window."""
     harvest: Literal["maturity"] | DayOfYear | Date
     """Day of year or date of harvest, or at maturity."""
     irrigation: Literal["none", "full", "surface", "sprinkler", "drip", "flooded"] | (

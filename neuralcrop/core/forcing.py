@@ -229,6 +229,9 @@ class Management(_CellFields):
         ``[cell]`` height of the bund, mm; see `Site`.
     evaporation_factor : Tensor or None
         ``[cell]`` factor on soil evaporation; see `Site`.
+    season_days : Tensor or None
+        ``[cell]`` days from sowing to maturity of a cultivar that fits the climate; 0 for the
+        catalogue's, below 0 for the crop's typical season.
     """
 
     crop: Tensor
@@ -245,6 +248,7 @@ class Management(_CellFields):
     tillage: Tensor | None = None
     bund: Tensor | None = None
     evaporation_factor: Tensor | None = None
+    season_days: Tensor | None = None
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Self:
         dated = {

@@ -14,13 +14,20 @@ from neuralcrop.core.forcing import Management
 from neuralcrop.data import calendars
 from neuralcrop.data.align import to_cells
 from neuralcrop.data.errors import Problems, nearest
-from neuralcrop.data.management_dates import harvest_days, rule_sowing, sowing_days
+from neuralcrop.data.management_dates import (
+    harvest_days,
+    rule_sowing,
+    season_lengths,
+    sowing_days,
+)
 from neuralcrop.data.management_nutrients import fertiliser, no_gift, residues, tillage
 from neuralcrop.data.management_water import NO_LIMIT, Water, irrigation
+from neuralcrop.data.management_windows import window_sowing
 from neuralcrop.data.tensors import CellIndex
 from neuralcrop.data.timeaxis import Days
 
-FIELD_KEYS = ("sowing", "harvest", "irrigation", "nitrogen", "manure", "residues", "tillage", "use")
+FIELD_KEYS = ("sowing", "harvest", "irrigation", "nitrogen", "manure", "residues", "tillage", "use",
+              "cultivar")
 """What can be managed, of a field or of a crop of a sequence."""
 
 KEYS = (*FIELD_KEYS, "sequence", "rotation_start")
@@ -52,6 +59,7 @@ class _Field:
     gift_dates: dict[int, np.ndarray]
     residues: np.ndarray | None
     tillage: np.ndarray | None
+    season_days: np.ndarray | None
 
 
 def asks_for_nutrients(management: Mapping[str, Any] | xr.Dataset | None) -> bool:
@@ -83,7 +91,8 @@ def prepare_management(
     ----------
     management : mapping, Dataset or None
         ``sowing``: ``"rule"`` (default), a day of year, a date (``"04-25"``, ``"2001-04-25"``), a
-        list of dates of several years, or a DataArray over cells and/or ``year`` (NaN: rule).
+        list of dates of several years, or a DataArray over cells and/or ``year`` (NaN: rule),
+        or ``{"window": [first, last]}``.
         ``harvest``: ``"maturity"`` (default), or a day of year or date.
         ``irrigation``: ``"none"`` (default), ``"full"``, ``{"threshold": .., "target": ..}``, or
         ``{"dates": [..], "amounts": [..]}`` in mm; a DataArray of ``"none"``/``"full"`` by cell;
@@ -91,7 +100,8 @@ def prepare_management(
         ``nitrogen``, ``manure``: kg ha-1 of nitrogen in a season, ``{"total": .., "splits": ..}``
         or ``{"dates": [..], "amounts": [..]}``. ``residues``: share left, or ``{"left": ..,
         "removed": .., "burnt": ..}``. ``tillage``: ``"sowing"``, ``"harvest"``, ``"none"`` or
-        shares. ``use``: ``"grain"``, ``"silage"``, ``"cover"``. ``sequence``: a list of crops,
+        shares. ``use``: ``"grain"``, ``"silage"``, ``"cover"``. ``cultivar``:
+        ``"fixed"``, ``"adapted"``, or the length of its season. ``sequence``: a list of crops,
         each with ``crop``, ``year`` and these keys. The page on management has all of it.
     prepared : xarray.Dataset
         From `prepare_forcing`; its climate serves the sowing rule.
@@ -196,15 +206,20 @@ def _field(
     days: Days, rules: dict[str, calendars.CropRule] | None, problems: Problems,
 ) -> _Field:
     """Orders of one crop."""
-    sowing, first_year = sowing_days(
-        given.get("sowing", "rule"), cells, days,
-        lambda: rule_sowing(prepared, cells, names, rules, problems), problems)
+    when = given.get("sowing", "rule")
+    if isinstance(when, Mapping):
+        sowing, first_year = window_sowing(when, prepared, cells, names, days, rules, problems)
+    else:
+        sowing, first_year = sowing_days(
+            when, cells, days, lambda: rule_sowing(prepared, cells, names, rules, problems),
+            problems)
     harvest = harvest_days(given.get("harvest", "maturity"), cells, days.calendar, problems)
     plan, gift_dates = fertiliser(given, cells, days, problems)
     return _Field(
         names, sowing, first_year, harvest,
         irrigation(given.get("irrigation", "none"), cells, days, problems), plan, gift_dates,
-        residues(given, cells, problems), tillage(given.get("tillage"), cells, problems))
+        residues(given, cells, problems), tillage(given.get("tillage"), cells, problems),
+        season_lengths(given.get("cultivar"), sowing, cells, days.calendar, problems))
 
 
 def _rotate(
@@ -284,6 +299,7 @@ def _record(
         residues=optional([field.residues for field in fields], np.array([1.0, 0.0, 0.0])),
         tillage=optional([field.tillage for field in fields], np.array([0.95, 0.0])),
         bund=real(np.max(bunds, axis=0)) if bunds else None,
+        season_days=optional([field.season_days for field in fields], np.array(0.0)),
         # one field has one kind of soil surface: drip in any crop's season stays in place
         evaporation_factor=real(np.min(pipes, axis=0)) if wet else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -208,10 +208,10 @@ def _sowing_array(
 
 
 def harvest_days(
-    value: Any, cells: CellIndex, calendar: CalendarName, problems: Problems
+    value: Any, cells: CellIndex, calendar: CalendarName, problems: Problems,
+    where: str = "management['harvest']",
 ) -> np.ndarray:
     """``[cell]`` day of a fixed harvest, 0 for maturity."""
-    where = "management['harvest']"
     if value is None or (isinstance(value, str) and value == "maturity"):
         return np.zeros(cells.n_cells, dtype=np.int64)
     if isinstance(value, str) and not re.match(r"\d", value):
@@ -227,3 +227,40 @@ def harvest_days(
                          "days of year from 1 to 366 (0: at maturity)", "")
         return array.astype(np.int64)
     return np.full(cells.n_cells, day_of_year(value, calendar, where, problems))
+
+
+def season_lengths(
+    value: Any, sowing: np.ndarray, cells: CellIndex, calendar: CalendarName, problems: Problems
+) -> np.ndarray | None:
+    """``[cell]`` days from sowing to maturity of adapted cultivars; None for the catalogue's.
+
+    Parameters
+    ----------
+    value : str or mapping
+        ``"fixed"``, ``"adapted"`` (-1: the typical season of the crop), ``{"season_days": ..}`` or
+        ``{"maturity": ..}``: a day of year or date.
+    sowing : numpy.ndarray
+        ``[year, cell]`` days of sowing.
+    cells, calendar, problems
+        Of the run.
+    """
+    where = "management['cultivar']"
+    if value is None or (isinstance(value, str) and value == "fixed"):
+        return None
+    if isinstance(value, str) and value == "adapted":
+        return np.full(cells.n_cells, -1.0)
+    if not isinstance(value, Mapping) or len(value) != 1 or not set(value) <= {
+            "season_days", "maturity"}:
+        problems.add(where, f"{value!r}", "'fixed', 'adapted', {'season_days': ..} or "
+                     "{'maturity': ..}", nearest(str(value), ("fixed", "adapted")))
+        return None
+    if "maturity" in value:
+        day = harvest_days(value["maturity"], cells, calendar, problems, f"{where}['maturity']")
+        first = np.max(sowing, axis=0)
+        return np.where(day > 0, (day - first - 1.0) % 365.0 + 1.0, 0.0)
+    array = to_cells(value["season_days"], cells, f"{where}['season_days']", problems)
+    days = np.zeros(cells.n_cells) if array is None else np.nan_to_num(np.array(array, float))
+    if ((days < 0.0) | (days > 700.0)).any() or ((days > 0.0) & (days < 30.0)).any():
+        problems.add(f"{where}['season_days']", f"values from {days.min():g} to {days.max():g}",
+                     "days from 30 to 700 (0: cultivar of the catalogue)", "")
+    return days

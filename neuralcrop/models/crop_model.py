@@ -240,6 +240,7 @@ class CropModel(nn.Module, ABC):
             "residues": (management.residues,), "tillage": (management.tillage,),
             "irrigation systems and limits": (
                 management.irrigation_system, management.bund, management.evaporation_factor),
+            "adapted cultivars": (management.season_days,),
             "sequences of crops": (management.crop if management.n_slots else None,),
         }
         return [name for name, values in given.items() if any(v is not None for v in values)]

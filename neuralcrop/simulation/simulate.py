@@ -338,11 +338,35 @@ def prepare_run(
             built.settle(built.cell_parameters(crop.to(device), dtype, covariates),
                          site.to(device))
             for crop in (orders.crop if orders.n_slots else (orders.crop,))]
+        if orders.season_days is not None:
+            slots = _adapted(built, slots, prepared, cells, orders.to(device), site.to(device))
         parameters = torch.stack(slots) if orders.n_slots else slots[0]
     stepper = Stepper(
         built, solver, compute.compiles(cells.n_cells, prepared.sizes["time"]))
     return PreparedRun(
         built, prepared, cells, site.to(device), orders.to(device), parameters, stepper, compute)
+
+
+def _adapted(
+    model: CropModel, slots: list[Tensor], prepared: Dataset, cells: CellIndex,
+    orders: Management, site: Site,
+) -> list[Tensor]:
+    """Parameters of cultivars that fit the mean temperature of the forcing."""
+    from neuralcrop.data.climate import daily_from_monthly, monthly_climate
+    from neuralcrop.data.management_dates import CLIMATE_YEARS
+    from neuralcrop.simulation.cultivars import adapted
+
+    assert orders.season_days is not None
+    normal = monthly_climate(prepared, cells, max_years=CLIMATE_YEARS).climatology()["tas"]
+    if not bool((normal == normal).all()):
+        raise ValueError("management['cultivar']: adapted cultivars need every month of the year; "
+                         "the forcing does not cover it")
+    tas = torch.from_numpy(daily_from_monthly(normal)).to(slots[0].device)
+    n = cells.n_cells
+    sowing = orders.sowing_day.reshape(len(slots), -1, n).amax(dim=1)
+    days = orders.season_days.reshape(len(slots), n)
+    return [adapted(model, p, tas, site.latitude, sowing[k].clamp_min(1), days[k])
+            for k, p in enumerate(slots)]
 
 
 def _explain_crop(crop: str, model: CropModel) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from neuralcrop.config import TrainConfig
-from neuralcrop.config.sections import IrrigationConfig, ManagementConfig
+from neuralcrop.config.sections import IrrigationConfig, ManagementConfig, WindowConfig
 from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
 from neuralcrop.data.management_dates import parse_date
@@ -73,7 +73,8 @@ def orders_of(management: ManagementConfig) -> Orders:
     if management.path is not None:
         raise ValueError("management.path has no effect on training: the yields file holds the "
                          "sowing days; leave it out")
-    others = {"nitrogen", "manure", "residues", "tillage", "use", "sequence", "rotation_start"}
+    others = {"nitrogen", "manure", "residues", "tillage", "use", "cultivar",
+              "sequence", "rotation_start"}
     asked = sorted(others & set(management.model_dump(exclude_none=True)))
     given = management.irrigation
     if isinstance(given, IrrigationConfig):
@@ -85,9 +86,12 @@ def orders_of(management: ManagementConfig) -> Orders:
     else:
         irrigation = FULL_IRRIGATION if given == "full" else (0.0, FULL_IRRIGATION[1])
         asked += [f"irrigation={given}"] if given not in ("none", "full") else []
+    if isinstance(management.sowing, WindowConfig):
+        asked += ["sowing.window"]
     if asked:
         raise ValueError(f"training takes no management.{', management.'.join(asked)}; leave out")
-    sowing = None if management.sowing == "rule" else _day("sowing", management.sowing)
+    when = management.sowing
+    sowing = None if when == "rule" or isinstance(when, WindowConfig) else _day("sowing", when)
     harvest = 0 if management.harvest == "maturity" else _day("harvest", management.harvest)
     return Orders(sowing, harvest, irrigation)
 

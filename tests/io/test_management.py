@@ -219,6 +219,11 @@ def test_dataset_as_management(prepared) -> None:
     ({"sequence": [{"crop": "maize", "sowing": 120}, {"crop": "soybean", "sowing": 120}]},
      "on the same day"),
     ({"rotation_start": 2000}, "without a sequence"),
+    ({"sowing": {"window": 3}}, "its first and last day"),
+    ({"sowing": {"window": [100, 150], "rian": 3}}, "did you mean 'rain'?"),
+    ({"sowing": {"window": [100, "13-40"]}}, "is not a date"),
+    ({"cultivar": "adopted"}, "did you mean 'adapted'?"),
+    ({"cultivar": {"season_days": 10}}, "days from 30 to 700"),
     ({"sowing": "rool"}, "did you mean 'rule'?"), ({"sowing": 400}, "day of year from 1 to 366"),
     ({"sowing": "13-40"}, "is not a date"), ({"sowing": np.arange(5)}, "array of shape (5,)"),
     ({"harvest": "mature"}, "did you mean 'maturity'?"),
@@ -364,3 +369,39 @@ def test_dates_that_crops_share_count_once(prepared) -> None:
     np.testing.assert_allclose(record.fertiliser_dates[121][:, 0], [1.0, 1.0, 0.5])
     assert record.irrigation_dates[122].tolist() == [10.0, 10.0]
     np.testing.assert_allclose(record.irrigation_system[:, 0, 0], 0.95)
+
+
+def test_cultivars(prepared) -> None:
+    def season_days(value) -> list[float]:
+        return manage(prepared, {"sowing": 120, "cultivar": value}).season_days.tolist()
+
+    assert manage(prepared, {"cultivar": "fixed"}).season_days is None
+    assert season_days("adapted") == [-1.0, -1.0]
+    assert season_days({"season_days": np.array([100, 0])}) == [100.0, 0.0]
+    assert season_days({"maturity": 250}) == [130.0, 130.0]
+    assert season_days({"maturity": 30}) == [275.0, 275.0]
+
+
+def test_windows(prepared) -> None:
+    """Days of every year against a search by hand."""
+    record = manage(prepared, {"sowing": {"window": ["03-15", "06-20"], "rain": 12.0}})
+    tas, pr = prepared["tas"], prepared["pr"]
+    for site in range(2):
+        for row, year in enumerate((2000, 2001, 2002)):
+            inside = tas.sel(time=slice(f"{year}-03-15", f"{year}-06-20")).time
+            expected = int(inside[-1].dt.dayofyear)
+            for time in inside:
+                span = slice(time - np.timedelta64(9, "D"), time)
+                warm = float(tas.isel(site=site).sel(time=span).mean()) >= 14.0
+                if warm and float(pr.isel(site=site).sel(time=span).sum()) >= 12.0:
+                    expected = int(time.dt.dayofyear)
+                    break
+            assert int(record.sowing_day[row, site]) == expected
+    assert len(np.unique(record.sowing_day[:, 0])) > 1
+
+
+def test_a_window_across_new_year(prepared) -> None:
+    record = manage(prepared, {"sowing": {"window": [350, 20], "rain": 0}}, "winter_wheat")
+    days = record.sowing_day[:, 0].tolist()
+    assert all(day >= 350 or 0 <= day <= 20 for day in days)
+    assert days[1] > 0

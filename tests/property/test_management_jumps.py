@@ -366,3 +366,35 @@ def test_the_record_closes_with_the_soil() -> None:
     assert (book["last_nitrogen_residual"].abs() < 1e-12).all()
     assert (book["last_carbon_residual"].abs() < 1e-12).all()
     torch.testing.assert_close(book["last_nfert"], rows(dtype, 80.0)[0], atol=1e-6, rtol=0.0)
+
+
+@pytest.mark.parametrize("slots", [0, 2])
+def test_the_jump_with_all_orders_is_one_graph(slots: int) -> None:
+    dtype = torch.float32
+    x, season = field(dtype, 1.9, 90, True, 29)
+    asked = orders(
+        dtype, sowing_day=torch.full((N,), 200), crop=torch.zeros(N, dtype=torch.int64),
+        irrigation_threshold=rows(dtype, 0.8)[0], irrigation=rows(dtype, 5.0)[0],
+        irrigation_system=system(dtype, efficiency=0.7, canopy=1.0),
+        fertiliser_plan=plan(dtype, (0.0, -9.0, 2.0, 1.0, 1.0)), gifts=rows(dtype, 1.0, 1.0, 1.0),
+        residues=rows(dtype, 1.0, 0.3, 0.3), tillage=rows(dtype, 0.5, 0.5))
+    p = bench(dtype).p
+    if slots:
+        once = ("sowing_day", "irrigation", "gifts")
+        asked = asked._replace(sown_slot=torch.ones(N, dtype=torch.int64), **{
+            name: torch.stack([value, value]) for name, value in asked._asdict().items()
+            if value is not None and name not in once})
+        p = torch.stack([p, p])
+    today = Today(*(torch.tensor(v, dtype=dtype) for v in (TODAY, 200.0, 2001.0)))
+
+    model, place = bench(dtype).model, bench(dtype).place
+
+    def events(x: Tensor, season: Tensor) -> tuple[Tensor, Tensor]:
+        return jump(model, x, season, p, place, today, asked)
+
+    traced = torch.compile(events, fullgraph=True, backend="eager")(x, season)
+    for one, other in zip(traced, events(x, season), strict=True):
+        assert torch.equal(one.nan_to_num(-9.0), other.nan_to_num(-9.0))
+    assert (SEASON.get(traced[1], "slot") == float(slots > 0)).all()
+    held = SEASON.view(traced[1].double())
+    assert torch.equal(totals(traced[0])["nitrogen"], held["start_nitrogen"])

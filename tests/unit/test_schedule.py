@@ -9,6 +9,8 @@ import torch
 
 from neuralcrop.core.forcing import DailyForcing, Management
 from neuralcrop.models.global_ import layouts
+from neuralcrop.models.global_day import GlobalModel
+from neuralcrop.models.registry import build_model
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.schedule import Schedule
@@ -154,3 +156,100 @@ def test_one_crop_in_one_cell_ends_the_fallow(run: SmallRun) -> None:
     plan = schedule(run, run.management)
     assert plan.fallow(state(run, [2.0] * N, [0.0] * N)[1])
     assert not plan.fallow(state(run, [2.0] * N, [0.0, 0.0, 1.0, 0.0])[1])
+
+
+# --- gifts, failed crops, sequences --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fed() -> SmallRun:
+    return SmallRun("maize", n_cells=N, n_days=31, model=GlobalModel(
+        build_model().table, nutrients=True))
+
+
+def fed_state(
+    run: SmallRun, stage: float, age: float, active: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    rows = layouts(True).state
+    start = run.stepper.start(run.forcing, run.site, run.p)
+    x, season = start.x.clone(), start.season.clone()
+    rows.get(x, "development_stage")[:] = stage
+    rows.get(x, "leaf_carbon")[:] = 5.0
+    rows.get(x, "root_depth")[:] = 0.5
+    SEASON.get(season, "active")[:] = active
+    SEASON.get(season, "plant_day")[:] = FIRST + 50 - age
+    return x, season
+
+
+def plan_of(*gifts: tuple[float, ...]) -> torch.Tensor:
+    none = (0.0, -9.0, 0.0, 0.0, 0.0)
+    rows = torch.tensor([*gifts, *[none] * (6 - len(gifts))], dtype=torch.float64)
+    return rows.T.unsqueeze(-1).expand(-1, -1, N)
+
+
+@pytest.mark.parametrize(("age", "stage", "active", "due"), [
+    (39.0, 0.2, 1.0, False), (40.0, 0.2, 1.0, True), (39.0, 0.6, 1.0, True),
+    (40.0, 0.6, 0.0, False)])
+@pytest.mark.parametrize("planned", [False, True])
+def test_gifts_are_due_on_their_day_or_stage(
+    fed: SmallRun, age: float, stage: float, active: float, due: bool, planned: bool
+) -> None:
+    plan = schedule(fed, replace(fed.management, fertiliser_plan=plan_of(
+        (40.0, -9.0, 3.0, 0.0, 0.0), (0.0, 0.5, 0.0, 2.0, 0.0))))
+    x, season = fed_state(fed, stage, age, active)
+    assert plan.due(49 + 1, x, season, planned) == due
+    assert changes(fed, plan, 50, x, season) == due
+    if due:
+        _, season = fed.stepper._events(
+            x, season, fed.p, fed.model.place(fed.model.table.layout.view(fed.p), fed.site),
+            *plan.at(50))
+        if stage > 0.5 and age >= 40.0:
+            assert not plan.due(51, x, season, planned)
+
+
+def test_dated_gifts_are_due_without_a_crop(fed: SmallRun) -> None:
+    gift = torch.full((3, N), 2.0, dtype=torch.float64)
+    plan = schedule(fed, replace(fed.management, fertiliser_dates={FIRST + 50: gift}))
+    x, season = fed_state(fed, 2.0, 0.0, active=0.0)
+    assert plan.due(50, x, season)
+    assert changes(fed, plan, 50, x, season)
+    assert not plan.due(51, x, season)
+
+
+def test_crops_without_leaves_are_looked_at_every_fifth_day(run: SmallRun) -> None:
+    plan = schedule(run, run.management)
+    x, season = state(run, [0.3] * N, [1.0] * N)
+    STATE.get(x, "leaf_carbon")[:, 1] = 0.0
+    SEASON.get(season, "plant_day")[:] = FIRST + 20.0
+    assert not any(plan.due(k, x, season) for k in (31, 32, 33, 34))
+    assert plan.due(35, x, season)
+    assert changes(run, plan, 35, x, season)
+    for k in (31, 34, 36):
+        assert not changes(run, plan, k, x, season)
+
+
+def test_seed_that_stays_in_the_ground_is_due_once(run: SmallRun) -> None:
+    plan = schedule(run, run.management)
+    x, season = state(run, [-0.05] * N, [1.0] * N)
+    SEASON.get(season, "plant_day")[:] = FIRST + 10.0
+    assert [k for k in range(41, 80) if plan.due(k, x, season)] == [70]
+    assert changes(run, plan, 70, x, season)
+
+
+def test_every_slot_of_a_sequence_is_due(run: SmallRun) -> None:
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([x, x])
+
+    m = run.management
+    days = torch.tensor([120, 250]).reshape(2, 1, 1).expand(2, 1, N)
+    orders = Management(
+        twice(m.crop), days, twice(m.harvest_day), twice(m.irrigation_threshold),
+        twice(m.irrigation_target))
+    plan = Schedule(run.model, year(), orders, twice(run.p))
+    x, season = state(run, *STAGES["fallow"])
+    due = [k for k in range(1, 365) if plan.due(k, x, season)]
+    assert due == [119, 249]
+    slots = [plan.at(k)[1] for k in due]
+    assert [int(o.sown_slot[0]) for o in slots if o.sown_slot is not None] == [0, 1]
+    assert [int(o.sowing_day[0]) for o in slots] == [120, 250]
+    assert int(plan.at(60)[1].sowing_day[0]) == 0
