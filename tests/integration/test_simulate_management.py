@@ -8,6 +8,7 @@ import xarray as xr
 
 import neuralcrop as nc
 from neuralcrop.data.errors import InputError
+from neuralcrop.models.registry import ModelSpec
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.simulate import Compute
 
@@ -68,12 +69,13 @@ def test_an_adapted_cultivar_ripens_when_asked(weather: xr.Dataset) -> None:
 
 
 @pytest.mark.parametrize(("model", "management"), [
-    ("physics", {"nitrogen": 100}), ("physics", {"manure": 10}), ("physics", {"tillage": "none"}),
+    (ModelSpec(), {"nitrogen": 100}), (ModelSpec(), {"manure": 10}),
+    (ModelSpec(), {"tillage": "none"}),
     ("wofost72", {"nitrogen": 100}), ("wofost72", {"residues": 0.5}),
     ("wofost72", {"irrigation": "drip"}), ("wofost72", {"cultivar": "adapted"}),
     ("wofost72", {"sequence": ["maize:Grain_maize_201"]})])
 def test_what_a_model_has_no_use_for_is_refused(
-    weather: xr.Dataset, model: str, management: dict[str, object]
+    weather: xr.Dataset, model: str | ModelSpec, management: dict[str, object]
 ) -> None:
     with pytest.raises(InputError, match="has no use for"):
         run(weather, {"sowing": 121} | management, model=model)

@@ -15,8 +15,7 @@ from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.numerics import NITROGEN_QUANTUM, whole
 from neuralcrop.core.variables import HARVEST_REASONS, REGISTRY
 from neuralcrop.models.global_ import layouts
-from neuralcrop.models.global_day import GlobalModel
-from neuralcrop.models.registry import build_model
+from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON, Orders, Today, jump
 from neuralcrop.simulation.integrate import Stepper
@@ -30,7 +29,7 @@ class Bench:
     """A model with nutrients, its place and a stocked state."""
 
     def __init__(self, dtype: torch.dtype) -> None:
-        self.model = GlobalModel(build_model().table, nutrients=True)
+        self.model = build_model(ModelSpec(nutrients=True))
         self.site, _, self.p = bench_place(self.model, "maize", N, dtype)
         self.named = self.model.table.layout.view(self.p)
         self.place = self.model.place(self.named, self.site)._replace(

@@ -9,8 +9,7 @@ import torch
 
 from neuralcrop.core.forcing import DailyForcing, Management
 from neuralcrop.models.global_ import layouts
-from neuralcrop.models.global_day import GlobalModel
-from neuralcrop.models.registry import build_model
+from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_weather
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.schedule import Schedule
@@ -163,8 +162,8 @@ def test_one_crop_in_one_cell_ends_the_fallow(run: SmallRun) -> None:
 
 @pytest.fixture(scope="module")
 def fed() -> SmallRun:
-    return SmallRun("maize", n_cells=N, n_days=31, model=GlobalModel(
-        build_model().table, nutrients=True))
+    return SmallRun("maize", n_cells=N, n_days=31, model=build_model(
+        ModelSpec(nutrients=True)))
 
 
 def fed_state(
