@@ -22,7 +22,7 @@ from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.variables import REGISTRY, Variable
 from neuralcrop.crops import crop_names, load_catalogue, load_crop
 from neuralcrop.models.global_ import EVENT_SPECS
-from neuralcrop.models.global_day import GlobalModel
+from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON
@@ -86,25 +86,27 @@ def variables_page() -> str:
 
 def processes_of_parameters() -> dict[str, str]:
     """The process that declares each parameter."""
-    parts = build_model(ModelSpec(crops=("maize",))).parts.processes()
+    parts = build_model(ModelSpec(crops=("maize",), nutrients=True)).parts.processes()
     owners = {s.name: name for name, part in parts.items() for s in part.specs}
     return owners | {s.name: "events" for s in EVENT_SPECS}
 
 
 def parameters_page() -> str:
-    owners, catalogue = processes_of_parameters(), load_catalogue()
-    meaning = {s.name: s.long_name for s in GlobalModel.specs()}
+    owners = processes_of_parameters()
+    catalogue = load_catalogue(blocks=("parameters", "nutrients"))
+    specs = GlobalModel.specs(GlobalCropProcesses(nutrients=True))
+    meaning = {s.name: s.long_name for s in specs}
     lines = [
         "# Parameters", "", MADE,
         "Bounds are what learning and parameter networks may reach. Tables over development stage "
         "have nodes at 0, 0.2, ..., 2.", "", "## Meaning", "",
         *header("name", "units", "process", "meaning")]
     lines += [row(f"`{s.name}`", s.units, owners[s.name], meaning[s.name])
-              for s in GlobalModel.specs()]
+              for s in specs]
     for crop, values in catalogue.items():
         lines += ["", f"## {load_crop(crop)['long_name']} (`{crop}`)", "",
                   *header("name", "value", "units", "bounds", "source")]
-        for spec in GlobalModel.specs():
+        for spec in specs:
             v = values[spec.name]
             lines.append(row(
                 f"`{spec.name}`", ", ".join(number(x) for x in v.value), v.units,

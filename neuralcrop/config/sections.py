@@ -44,7 +44,7 @@ class ModelConfig(Section):
     @property
     def components(self) -> dict[str, Any]:
         """Components of the `global` set and their version, as `ModelSpec` takes them."""
-        names = ("photosynthesis", "transpiration", "allocation", "version")
+        names = ("photosynthesis", "transpiration", "allocation", "version", "freezing")
         return {name: getattr(self, name) for name in names}
 
     set: Literal["global", "wofost72"]
@@ -61,6 +61,9 @@ class ModelConfig(Section):
     """Version of LPJmL whose constants the components after it take."""
     nutrients: Literal["auto"] | bool = "auto"
     """Nitrogen and soil organic matter of `global`; ``auto`` where management asks for them."""
+
+    freezing: bool = False
+    """With nutrients: latent heat of freezing soil water."""
 
     def with_nutrients(self, management: Any) -> bool:
         """Whether a run with this management has nutrients."""

@@ -82,6 +82,8 @@ class CropModel(nn.Module, ABC):
     place_gradient : str
         Field of the place that holds what was calculated of the parameters, for sets with a
         history.
+    crop_stocks : tuple of str
+        Rows of the state that hold matter only where a crop stands.
     record_names : tuple of str
         Entries of the record of a season, in the order of outputs.
     daily_euler : bool
@@ -100,6 +102,7 @@ class CropModel(nn.Module, ABC):
     history_rows: ClassVar[tuple[str, ...]] = ()
     place_gradient: ClassVar[str] = ""
     record_names: tuple[str, ...] = WATER_CARBON_RECORD
+    crop_stocks: ClassVar[tuple[str, ...]]
     daily_euler: ClassVar[bool] = False
     n_wanted: ClassVar[int] = 0
     can_fail: ClassVar[bool] = False

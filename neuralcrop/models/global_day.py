@@ -104,17 +104,22 @@ class GlobalCropProcesses(NutrientProcesses):
         Of LPJmL, whose constants the components after it take.
     nutrients : bool
         With the processes of nitrogen and soil organic matter.
+    freezing : bool
+        Soil water takes up and gives off latent heat as it freezes and thaws.
     """
 
     def __init__(
         self, photosynthesis: str = USUAL["photosynthesis"],
         transpiration: str = USUAL["transpiration"], allocation: str = USUAL["allocation"],
-        version: str = "lpjml6", nutrients: bool = False,
+        version: str = "lpjml6", nutrients: bool = False, freezing: bool = False,
     ) -> None:
         super().__init__()
         chosen = {"photosynthesis": photosynthesis, "transpiration": transpiration,
                   "allocation": allocation}
-        self.variant = "" if chosen == USUAL else " ".join((*chosen.values(), version))
+        words = () if chosen == USUAL else (*chosen.values(), version)
+        if nutrients:
+            words = (*words, "nutrients", version, *(("freezing",) if freezing else ()))
+        self.variant = " ".join(words)
         self.phenology = ThermalTimePhenology()
         self.light = TwoLeafLight()
         self.photosynthesis = component("photosynthesis", photosynthesis, version)
@@ -132,7 +137,7 @@ class GlobalCropProcesses(NutrientProcesses):
         self.pond = Pond()
         self.soil = SoilWater()
         if nutrients:
-            self.add_nutrients()
+            self.add_nutrients(version, freezing)
 
 
 class GlobalModel(GlobalField):
@@ -177,6 +182,8 @@ class GlobalModel(GlobalField):
             for s in getattr(self.parts, process).specs})
         quanta, phases = rounding(nutrients)
         self.soil_rows = int(sum(phases))
+        self.uptake_rows = rows.fluxes.rows(
+            ("nitrate_uptake", "ammonium_uptake", "nitrogen_fixation")) if nutrients else []
         self.register_buffer("quanta", torch.tensor(quanta).unsqueeze(-1), persistent=False)
         self.register_buffer("phases", torch.tensor(phases).unsqueeze(-1), persistent=False)
 
@@ -190,7 +197,7 @@ class GlobalModel(GlobalField):
     @property
     def variant(self) -> str:
         """Components other than the usual ones, for restart files."""
-        return f"{self.parts.variant} nutrients".strip() if self.nutrients else self.parts.variant
+        return self.parts.variant
 
     def choose_pathways(self, crop: Tensor) -> None:
         """Evaluate only the photosynthetic pathways that the cells' crops have."""
@@ -233,6 +240,8 @@ class GlobalModel(GlobalField):
         fluxes, clocks = self._day(
             self.state.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
         v = self._rounded(self.fluxes.stack(fluxes), solar_day)
+        if self.nutrients:
+            clocks["nitrogen_taken_up"] = v[self.uptake_rows].sum(dim=0)
         return self.stoichiometry.rates(v, clocks), v
 
     def fallow_rates(

@@ -146,10 +146,10 @@ class NutrientProcesses(Processes):
     nitrogen_stress: NitrogenStress
     nitrogen: CropNitrogen
 
-    def add_nutrients(self) -> None:
-        """Take the processes in."""
-        self.heat_flow = SoilHeat()
-        self.decomposition = Decomposition()
+    def add_nutrients(self, version: str = "lpjml6", freezing: bool = False) -> None:
+        """Take the processes in: decay as in a version of LPJmL, soil water that may freeze."""
+        self.heat_flow = SoilHeat(freezing)
+        self.decomposition = Decomposition(version)
         self.mineral_nitrogen = MineralNitrogen()
         self.nitrogen_stress = NitrogenStress()
         self.nitrogen = CropNitrogen()
@@ -240,8 +240,6 @@ def nutrient_day(
         mineral["ammonium_uptake"], temperature[0], crop.wetness,
         x["reserve_carbon"] - h * crop.spent, h)
     fluxes.update(inner._asdict())
-    clocks["nitrogen_taken_up"] = (
-        (inner.nitrate_uptake + inner.ammonium_uptake).sum(dim=0) + inner.nitrogen_fixation)
     return fluxes, clocks
 
 

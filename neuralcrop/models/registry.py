@@ -66,6 +66,8 @@ class ModelSpec:
         ``crop:variety``.
     nutrients : bool
         Of the `global` set: nitrogen of crop and soil and the soil's organic matter.
+    freezing : bool
+        With nutrients: soil water takes up and gives off latent heat as it freezes and thaws.
     production : str
         Of `Wofost72`: ``"water_limited"`` or ``"potential"``.
     photosynthesis, transpiration, allocation : str
@@ -93,6 +95,7 @@ class ModelSpec:
     allocation: str = USUAL["allocation"]
     version: str = "lpjml6"
     nutrients: bool = False
+    freezing: bool = False
 
     @property
     def components(self) -> dict[str, str]:
@@ -104,6 +107,8 @@ class ModelSpec:
             raise ValueError(
                 f"unknown set of processes {self.set!r}, expected global or wofost72")
         check_choices(self.version, **self.components)
+        if self.nutrients and self.set != "global":
+            raise ValueError(f"the set {self.set!r} has no nutrients; take set='global'")
         if self.set != "global" and self.components != USUAL:
             raise ValueError(
                 f"the set {self.set!r} has no choice of {', '.join(USUAL)}: they belong to global")
@@ -122,7 +127,8 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
     """
     spec = spec or ModelSpec()
     parts = GlobalCropProcesses(
-        **spec.components, version=spec.version, nutrients=spec.nutrients)
+        **spec.components, version=spec.version, nutrients=spec.nutrients,
+        freezing=spec.freezing)
     specs, catalogue = _catalogue(spec, parts)
     if spec.values:
         catalogue = {c: _with_values(c, v, spec.values) for c, v in catalogue.items()}
@@ -240,7 +246,7 @@ def load_model(name: str | Path = "physics") -> CropModel:
 
 def describe(model: CropModel | None = None) -> list[dict[str, Any]]:
     """Processes, their closure slots and parameters, one record a process."""
-    model = model or build_model()
+    model = model or build_model(ModelSpec(nutrients=True))
     return [
         {
             "process": name,

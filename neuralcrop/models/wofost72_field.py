@@ -37,6 +37,7 @@ class WofostField(CropModel):
     """What events do to the state of WOFOST 7.2; its day is in `Wofost72`."""
 
     set_name = "wofost72"
+    crop_stocks = CROP_STOCKS
     state = STATE
     reservoirs = RESERVOIRS
     production: Production

@@ -10,10 +10,17 @@ import numpy as np
 import xarray as xr
 
 from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS
-from neuralcrop.core.variables import HARVEST_REASONS, N_LEAF_CLASSES, N_SOIL_LAYERS, REGISTRY
+from neuralcrop.core.variables import (
+    HARVEST_REASONS,
+    N_HEAT_LAYERS,
+    N_LEAF_CLASSES,
+    N_SOIL_LAYERS,
+    REGISTRY,
+)
 from neuralcrop.data.tensors import CellIndex
 
-_VECTOR_DIMS = {N_SOIL_LAYERS: "layer", N_LEAF_CLASSES: "leaf_class"}
+_VECTOR_DIMS = {
+    N_SOIL_LAYERS: "layer", N_LEAF_CLASSES: "leaf_class", N_HEAT_LAYERS: "heat_layer"}
 
 _PLACE_ATTRIBUTES = {
     name: REGISTRY[name].attributes() for name in ("lat", "lon", "elevation")
@@ -83,6 +90,36 @@ def record_dataset(
         else:
             out[name] = variable.assign_attrs(REGISTRY[name].attributes())
     return describe_places(out)
+
+
+def with_totals(
+    dataset: xr.Dataset, totals: Mapping[str, np.ndarray], cells: CellIndex
+) -> xr.Dataset:
+    """Add sums of fluxes over seasons, and stocks at harvest, to records of seasons.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        From `season_dataset`.
+    totals : mapping of str to numpy.ndarray
+        ``[season, cell]``, or ``[season, element, cell]``, by registry name.
+    cells : CellIndex
+        Cells of the run.
+    """
+    out = dataset
+    for name, array in totals.items():
+        registered = REGISTRY[name]
+        dims: tuple[str, ...] = ("season",)
+        if array.ndim == 3:
+            dims += (_VECTOR_DIMS[registered.size],)
+            out = out.assign_coords(_vector_coords(dims[1]))
+        attrs: dict[str, Any] = dict(registered.attributes())
+        if registered.kind == "flux":
+            attrs["units"] = registered.units.removesuffix(" d-1")
+            attrs["long_name"] += ", from sowing to harvest"
+            attrs.pop("standard_name", None)
+        out[name] = cells.unstack(array, dims, name=name, attrs=attrs)
+    return out
 
 
 def daily_dataset(
@@ -197,6 +234,10 @@ def _vector_coords(dim: str) -> dict[str, Any]:
     if dim == "leaf_class":
         return {dim: (dim, np.arange(1, N_LEAF_CLASSES + 1, dtype=np.int32),
                       {"long_name": "leaf age class, youngest first", "units": "1"})}
+    if dim == "heat_layer":
+        return {dim: (dim, np.arange(1, N_HEAT_LAYERS + 1, dtype=np.int32), {
+            "long_name": "layer with heat: those of the soil and one of 10 m below",
+            "units": "1"})}
     bottom = np.array(SOIL_LAYER_BOTTOM)
     bounds = np.round(np.stack([bottom - SOIL_LAYER_THICKNESS, bottom], axis=-1), 9)
     return {

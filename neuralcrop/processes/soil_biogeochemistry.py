@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -64,7 +64,7 @@ class Decomposition(Process):
     moisture_response: Closure
     temperature_response: Closure
 
-    def __init__(self, version: Literal["lpjml6", "lpjml5"] = "lpjml6") -> None:
+    def __init__(self, version: str = "lpjml6") -> None:
         super().__init__()
         self.reference, self.minimum = TEMPERATURE_RESPONSE[version]
 

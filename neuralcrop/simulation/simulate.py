@@ -18,9 +18,10 @@ from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.variables import REFERENCE_NAMES
 from neuralcrop.models.crop_model import NUTRIENT_RECORD, CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, load_model
-from neuralcrop.simulation.blocks import BlockRun, DailySink
+from neuralcrop.simulation.blocks import BlockRun, DailySink, Sink
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper
 from neuralcrop.simulation.restart import load_restart, save_restart
+from neuralcrop.simulation.season_totals import SeasonTotals, efficiencies
 from neuralcrop.simulation.spinup import SpunUp, spin_up
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def simulate(
     frequency : {"season", "monthly", "daily"}
         One row for each harvest, month or day.
     variables : sequence of str, optional
-        Variables of the registry; by default all of a season, or a few daily ones.
+        Variables of the registry; by default all of a season, or a few daily ones. Of seasons,
+        states are those at harvest and fluxes sums from sowing to harvest.
     device, dtype : str, optional
         Short for ``compute``.
     solver : Solver, optional
@@ -212,7 +214,7 @@ class PreparedRun:
         return digest.hexdigest()[:16]
 
     def execute(
-        self, sink: DailySink | None = None, restart_from: str | Path | None = None,
+        self, sink: Sink | None = None, restart_from: str | Path | None = None,
         restart_to: str | Path | None = None, progress: Callable[[int], None] | None = None,
     ) -> dict[str, Tensor]:
         """Run all days; ``[season, cell]`` records by name."""
@@ -409,20 +411,34 @@ def _seasons(
     run: PreparedRun, variables: Sequence[str] | None, restart_from: str | Path | None,
     restart_to: str | Path | None, progress: Callable[[int], None] | None,
 ) -> Dataset:
-    from neuralcrop.output.dataset import season_dataset
+    from neuralcrop.output.dataset import season_dataset, with_totals
 
-    known = run.model.record_names
-    unknown = [v for v in variables or () if v not in known]
+    model = run.model
+    derived = ("water_productivity", *(
+        ("nitrogen_use_efficiency",) if "yield_nitrogen" in model.record_names else ()))
+    known = (*model.record_names, *derived)
+    more = tuple(v for v in variables or () if v not in known
+                 and (v in model.state.sizes or v in model.fluxes.sizes))
+    unknown = [v for v in variables or () if v not in known and v not in more]
     if unknown:
         remedy = "daily ones need frequency='daily'"
         if set(unknown) & set(NUTRIENT_RECORD):
             remedy = "those of nitrogen need a model with nutrients"
         raise ValueError(
-            f"no seasonal variables {', '.join(unknown)}; known: {', '.join(known)} ({remedy})")
-    records = run.execute(None, restart_from, restart_to, progress)
+            f"no seasonal variables {', '.join(unknown)}; known: {', '.join(known)}, and every "
+            f"state and flux of the model ({remedy})")
+    totals = SeasonTotals(model, more, run.cells.n_cells) if more else None
+    records = run.execute(totals, restart_from, restart_to, progress)
+    records |= efficiencies(records)
     usual = [name for name in known if name != "crop" or run.management.n_slots]
-    chosen = {name: records[name].numpy() for name in variables or usual}
-    return season_dataset(chosen, run.cells, _attributes(run), run.model.table.crops)
+    chosen = {name: records[name].numpy() for name in variables or usual if name in known}
+    seasons = season_dataset(
+        chosen or {"yield": records["yield"].numpy()}, run.cells, _attributes(run),
+        model.table.crops)
+    if totals is None:
+        return seasons
+    return with_totals(
+        seasons, {name: value.numpy() for name, value in totals.arrays().items()}, run.cells)
 
 
 def _days(

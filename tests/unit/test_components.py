@@ -113,7 +113,8 @@ def test_overrides_reach_the_models() -> None:
     overrides = [f"model.{k}={v}" for k, v in LPJML.items()]
     config = compose("simulate", [*overrides, "model.version=lpjml5"])
     assert isinstance(config, SimulateConfig)
-    assert config.model.components == {**LPJML, "version": "lpjml5"}
+    assert config.model.components == {
+        **LPJML, "version": "lpjml5", "freezing": False}
     training = compose("train", ["experiment=demo", "model.photosynthesis=hp96"])
     assert isinstance(training, TrainConfig)
     for variant in ("physics", "tuned"):
