@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
+from neuralcrop.config.management import ManagementConfig
 from neuralcrop.config.sections import (
     CallbacksConfig,
     ClosureConfig,
@@ -19,7 +20,6 @@ from neuralcrop.config.sections import (
     GlobalModelConfig,
     LoggerConfig,
     LossConfig,
-    ManagementConfig,
     ModelConfig,
     OutputConfig,
     ParametersConfig,

@@ -13,12 +13,8 @@ from neuralcrop.data.forcing import open_forcing
 from neuralcrop.data.tensors import cell_index
 
 if TYPE_CHECKING:
-    from neuralcrop.config.sections import (
-        DomainConfig,
-        ForcingConfig,
-        ManagementConfig,
-        SoilConfig,
-    )
+    from neuralcrop.config.management import ManagementConfig
+    from neuralcrop.config.sections import DomainConfig, ForcingConfig, SoilConfig
 
 _SOIL_KEYS = ("sand", "clay", "organic_carbon", "ph", "soil_depth")
 

@@ -15,7 +15,7 @@ import torch
 import xarray as xr
 
 from neuralcrop.config import EvaluateConfig
-from neuralcrop.config.sections import ManagementConfig
+from neuralcrop.config.management import ManagementConfig
 from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.files import open_files
 from neuralcrop.data.names import find_time

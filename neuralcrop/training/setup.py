@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from neuralcrop.config import TrainConfig
-from neuralcrop.config.sections import IrrigationConfig, ManagementConfig, WindowConfig
+from neuralcrop.config.management import IrrigationConfig, ManagementConfig, WindowConfig
 from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
 from neuralcrop.data.management_dates import parse_date
