@@ -53,7 +53,10 @@ CHOICES = {
     for task in SCHEMAS
     for group in groups_of(task)
     for option in sorted((conf_dir() / group).glob("*.yaml"))
-} | {"model=wofost72": "simulate"}  # training and its benchmark take the global set
+} | {
+    "model=wofost72": "simulate",  # training and its benchmark take the global set
+    "experiment=demo": "train", "experiment=us_soybean": "train",
+}
 
 
 def test_every_group_is_used_by_some_task() -> None:
