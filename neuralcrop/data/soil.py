@@ -205,7 +205,7 @@ def site_record(
         saturation=tensor(water["theta_sat"]), saturated_conductivity=tensor(water["ksat"]),
         soil_depth=tensor(values["soil_depth"]),
         texture=torch.stack([
-            tensor(np.broadcast_to(values[n], values["sand"].shape)[0])
+            tensor(np.broadcast_to(values.get(n, DEFAULT_SOIL[n]), values["sand"].shape)[0])
             for n in ("sand", "clay", "organic_carbon", "ph")]),
         deposition=_deposition(values, dtype, device),
     )

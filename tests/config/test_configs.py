@@ -55,7 +55,6 @@ CHOICES = {
     for option in sorted((conf_dir() / group).glob("*.yaml"))
 } | {
     "model=wofost72": "simulate",  # training and its benchmark take the global set
-    "experiment=demo": "train", "experiment=us_soybean": "train",
 }
 
 
