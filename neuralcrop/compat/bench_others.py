@@ -24,7 +24,7 @@ from neuralcrop.compat.bench_season import (
     SOWING,
     crop_parameters,
     site_parameters,
-    warmer,
+    thermal_factor,
     weather,
 )
 
@@ -88,7 +88,7 @@ def diffwofost(plan: Plan, production: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def work(n_fields: int, dtype: torch.dtype, grad: bool) -> Callable[[], None]:
-        days = _provider(plan.days, n_fields, dtype)
+        days = _provider(plan.days)
 
         def once() -> None:
             leaves = _diffwofost_parameters(n_fields, dtype, grad)
@@ -128,6 +128,9 @@ def _diffwofost_parameters(
         tensor = torch.tensor(value, dtype=dtype)
         if n_fields > 1:
             tensor = tensor.expand(n_fields, *tensor.shape).clone()
+        if name == "TSUM1":
+            tensor = tensor * torch.from_numpy(thermal_factor(n_fields)).to(dtype).reshape(
+                tensor.shape)
         given[name] = tensor.requires_grad_(grad)
     return given
 
@@ -152,16 +155,11 @@ def _diffwofost_weight(
     return weight
 
 
-def _provider(n_days: int, n_fields: int = 1, dtype: torch.dtype = torch.float64) -> Any:
-    """Weather as PCSE reads it; with more fields than one, a value for each where they differ."""
+def _provider(n_days: int) -> Any:
+    """Weather as PCSE reads it."""
     from pcse.base import WeatherDataContainer, WeatherDataProvider
 
     provider, days = WeatherDataProvider(), weather(n_days + SPARE_DAYS)
-    more = torch.from_numpy(warmer(n_fields)).to(dtype)
-
-    def each(value: float) -> float | Tensor:
-        return value if n_fields == 1 else value + more
-
     for k, day in enumerate(days.dates):
         low, high = days.tasmin[k], days.tasmax[k]
         container = WeatherDataContainer(
@@ -169,10 +167,6 @@ def _provider(n_days: int, n_fields: int = 1, dtype: torch.dtype = torch.float64
             IRRAD=86400.0 * days.rsds[k], TMIN=low, TMAX=high, TEMP=0.5 * (low + high),
             VAP=10.0 * days.vap[k], WIND=days.wind[k], RAIN=0.1 * days.pr[k],
             E0=0.1 * days.e0[k], ES0=0.1 * days.es0[k], ET0=0.1 * days.et0[k])
-        if n_fields > 1:
-            for name, value in (("TMIN", low), ("TMAX", high), ("TEMP", 0.5 * (low + high)),
-                                ("DTEMP", 0.25 * low + 0.75 * high)):
-                setattr(container, name, each(value))
         provider._store_WeatherDataContainer(container, day)
     return provider
 
