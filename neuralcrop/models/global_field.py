@@ -25,9 +25,6 @@ from neuralcrop.models.orders import Irrigation, Residues
 KILOGRAMS_PER_GRAM = 10.0
 """g m-2 to kg ha-1."""
 
-SEED_NITROGEN = 0.05
-"""Nitrogen per carbon of the seed: grain of 2.2 % nitrogen and 45 % carbon in dry matter."""
-
 BARE = 1e-3
 """Leaf area index below which a crop has no leaves."""
 
@@ -178,17 +175,11 @@ class GlobalField(CropModel):
             share = (torch.full_like(seed, TILLED) if tillage is None
                      else tillage[TILLAGE_ROWS.index("sowing")])
             global_events.till(s, sow, share)
-            for organ, nitrogen in self.seed_nitrogen(p, seed - to_root, to_root).items():
-                amount = whole(nitrogen, NITROGEN_QUANTUM)
+            held = whole(self.parts.nitrogen.seed(p, seed - to_root, to_root), NITROGEN_QUANTUM)
+            for organ, amount in zip(("leaf", "root"), held.unbind(0), strict=True):
                 s[f"{organ}_nitrogen"] = s[f"{organ}_nitrogen"] + amount
                 s["seed_nitrogen"] = s["seed_nitrogen"] - amount
             s["nitrogen_taken_up"] = torch.where(sow, 0.0, s["nitrogen_taken_up"])
-
-    def seed_nitrogen(
-        self, p: Mapping[str, Tensor], leaf: Tensor, root: Tensor
-    ) -> dict[str, Tensor]:
-        """Nitrogen that comes with the carbon of first leaves and roots, g m-2, ``[cell]``."""
-        return {"leaf": SEED_NITROGEN * leaf, "root": SEED_NITROGEN * root}
 
     def stored_water(self, s: Mapping[str, Tensor]) -> Tensor:
         """Water of soil, snow and surface, mm, ``[cell]``."""
