@@ -23,7 +23,7 @@ WHEAT = {
     "nitrogen_uptake_stage": 1.3, "largest_nitrogen_uptake": 0.72,
     "nitrate_uptake_rate": 11.0, "ammonium_uptake_rate": 11.0, "nitrate_half_saturation": 0.7,
     "ammonium_half_saturation": 0.45, "uptake_floor": 0.05, "uptake_moisture_half": 0.1,
-    "fixation_share": 0.0, "fixation_cost": 6.0,
+    "fixation_share": 0.0, "fixation_cost": 6.0, "fixation_cold": 5.0, "fixation_warm": 20.0,
 }
 """Winter wheat (WOFOST 8.1; LPJmL kinetics), as a catalogue would give it."""
 

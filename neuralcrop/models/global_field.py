@@ -14,7 +14,6 @@ from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models import global_events
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import (
-    CROP_STOCKS,
     INITIAL_ROOT_DEPTH,
     MATURE,
     RIPE,
@@ -42,7 +41,6 @@ class GlobalField(CropModel):
     """State of a field between days; its day is `GlobalModel`'s."""
 
     can_fail = True
-    crop_stocks = CROP_STOCKS
     nutrients: bool
 
     def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
@@ -177,9 +175,8 @@ class GlobalField(CropModel):
             share = (torch.full_like(seed, TILLED) if tillage is None
                      else tillage[TILLAGE_ROWS.index("sowing")])
             global_events.till(s, sow, share)
-            brought = self.parts.nitrogen.seed(p, seed - to_root, to_root)
-            for organ, nitrogen in zip(("leaf", "root"), brought, strict=True):
-                amount = whole(nitrogen, NITROGEN_QUANTUM)
+            held = whole(self.parts.nitrogen.seed(p, seed - to_root, to_root), NITROGEN_QUANTUM)
+            for organ, amount in zip(("leaf", "root"), held.unbind(0), strict=True):
                 s[f"{organ}_nitrogen"] = s[f"{organ}_nitrogen"] + amount
                 s["seed_nitrogen"] = s["seed_nitrogen"] - amount
             s["nitrogen_taken_up"] = torch.where(sow, 0.0, s["nitrogen_taken_up"])

@@ -100,8 +100,8 @@ def limited_uptake(
 
 
 def fixation_activity(
-    temperature: Tensor, moisture: Tensor,
-    cardinal: tuple[float, float, float, float] = (5.0, 20.0, 35.0, 44.0), wet: float = 0.5,
+    temperature: Tensor, moisture: Tensor, cold: Tensor | float = 5.0,
+    warm: Tensor | float = 20.0, hot: float = 35.0, limit: float = 44.0, wet: float = 0.5,
 ) -> Tensor:
     """Activity of nodules, a trapezium of temperature times a ramp of moisture (-).
 
@@ -111,14 +111,13 @@ def fixation_activity(
         Soil temperature (degC).
     moisture
         Relative plant-available water of the root zone (-).
-    cardinal
+    cold, warm, hot, limit
         Temperatures between which activity rises, stays and falls (degC).
     wet
         Moisture of full activity (-). Shapes as in the models reviewed by Liu et al. (2011),
         Agron. Sustain. Dev. 31, 155-172, and in Ma et al. (2022), doi:10.5194/gmd-15-815-2022;
         numbers are priors.
     """
-    cold, warm, hot, limit = cardinal
     rising = clip01((temperature - cold) / (warm - cold))
     falling = clip01((limit - temperature) / (limit - hot))
     return rising * falling * clip01(moisture / wet)

@@ -180,6 +180,8 @@ class CropNitrogen(Process):
         ParameterSpec("uptake_moisture_half", "1", "relative available water of half the uptake"),
         ParameterSpec("fixation_share", "1", "share of unmet demand that fixation covers"),
         ParameterSpec("fixation_cost", "1", "carbon respired per nitrogen fixed"),
+        ParameterSpec("fixation_cold", "degC", "temperature below which nodules rest"),
+        ParameterSpec("fixation_warm", "degC", "temperature from which nodules work fully"),
     )
     slots = ("uptake",)
     uptake: Closure
@@ -299,7 +301,8 @@ class CropNitrogen(Process):
         missing = torch.minimum(needs.wanted, p["largest_nitrogen_uptake"]) - taken
         fixed, spent = uptake.fixation(
             missing, clip01(p["fixation_share"]),
-            growing * uptake.fixation_activity(soil_temperature, wetness),
+            growing * uptake.fixation_activity(
+                soil_temperature, wetness, p["fixation_cold"], p["fixation_warm"]),
             spare_carbon.clamp_min(0.0), p["fixation_cost"], h)
         supply = donor_limit(reserve.clamp_min(0.0), RESERVE_TURNOVER, h)
         organs = demand.share_supply(supply, needs.organs[3], needs.organs[:3])
