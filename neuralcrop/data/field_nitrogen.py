@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuralcrop.core.forcing import GIFT_ROWS, SOIL_LAYER_BOTTOM, SOIL_LAYER_THICKNESS
 from neuralcrop.data.derive import Notes
-from neuralcrop.data.field_tables import NITROGEN_FORMS
+from neuralcrop.data.field_tables import NITROGEN_FORMS, records
 from neuralcrop.data.field_weather import layer_means
 
 LEGUMES = ("soybean", "groundnut", "dry_bean", "chickpea", "pea", "fababean", "cowpea")
@@ -60,6 +60,10 @@ class SoilStart:
     ammonium: Tensor
     litter_carbon: Tensor
     litter_nitrogen: Tensor
+
+    def cells(self, index: Tensor) -> SoilStart:
+        """The same for some cells."""
+        return SoilStart(*(getattr(self, f.name)[..., index] for f in fields(self)))
 
 
 def by_form(events: pd.DataFrame, notes: Notes) -> pd.DataFrame:
@@ -161,10 +165,10 @@ def fertiliser_dates(
     """
     manure = residue[residue["n"] >= MANURE_NITROGEN]
     gifts = [
-        (int(r.cell), float(r.day), (r.nitrate, r.ammonium + r.urea, 0.0))
-        for r in nitrogen.itertuples()]
-    gifts += [(int(r.cell), float(r.day), (0.0, 0.0, 0.01 * r.n * r.amount))
-              for r in manure.itertuples()]
+        (int(r["cell"]), float(r["day"]), (r["nitrate"], r["ammonium"] + r["urea"], 0.0))
+        for r in records(nitrogen)]
+    gifts += [(int(r["cell"]), float(r["day"]), (0.0, 0.0, 0.01 * r["n"] * r["amount"]))
+              for r in records(manure)]
     half = UNRECORDED / len(UNRECORDED_DAYS)
     gifts += [(int(cell), float(lead + after), (0.5 * half, 0.5 * half, 0.0))
               for cell in table.index[table["nitrogen_record"] == "assumed"]
@@ -211,9 +215,9 @@ def soil_start(
                 target[:, int(str(cell))] = GRAMS * _shared_out(
                     bottom, own[name].fillna(0.0).to_numpy(float))
     litter = np.zeros((2, n))
-    for event in residue[residue["n"] < MANURE_NITROGEN].itertuples():
-        litter[:, int(event.cell)] += GRAMS * float(event.amount) * np.array(
-            [CARBON_OF_RESIDUES, 0.01 * float(event.n)])
+    for event in records(residue[residue["n"] < MANURE_NITROGEN]):
+        litter[:, int(event["cell"])] += GRAMS * event["amount"] * np.array(
+            [CARBON_OF_RESIDUES, 0.01 * event["n"]])
     values = (torch.from_numpy(x).to(dtype) for x in (carbon, no3, nh4, *litter))
     return SoilStart(*values)
 
