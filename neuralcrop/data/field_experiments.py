@@ -16,13 +16,16 @@ from torch import Tensor
 from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS, Management, Site
 from neuralcrop.data.derive import Notes
 from neuralcrop.data.errors import InputError, Problem, Problems
-from neuralcrop.data.field_tables import (
-    NITROGEN_FORMS,
-    FieldTables,
-    read_site_years,
-    read_tables,
-    records,
+from neuralcrop.data.field_management import field_management
+from neuralcrop.data.field_nitrogen import (
+    SoilStart,
+    by_form,
+    fertiliser_dates,
+    flag_nitrogen,
+    mineral_by_layer,
+    soil_start,
 )
+from neuralcrop.data.field_tables import FieldTables, read_site_years, read_tables, records
 from neuralcrop.data.field_weather import (
     WIND_HEIGHT,
     cut,
@@ -30,7 +33,6 @@ from neuralcrop.data.field_weather import (
     prepare_profiles,
     prepare_series,
 )
-from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.seasons import AlignedForcing
 
 log = logging.getLogger("neuralcrop.data")
@@ -59,12 +61,6 @@ HEADING_TO_ANTHESIS = 7
 LEAD = 15
 """Days of a run before sowing."""
 
-LOW_NITROGEN = 100.0
-"""kg ha-1 of fertiliser and initial mineral nitrogen below which a treatment is flagged as short of
-nitrogen; a cereal of 5 t ha-1 takes up about as much."""
-
-LEGUMES = ("soybean", "groundnut", "dry_bean", "chickpea", "pea", "fababean", "cowpea")
-
 
 @dataclass
 class FieldBatch:
@@ -77,13 +73,14 @@ class FieldBatch:
     table : pandas.DataFrame
         One row a cell: origin, ``cultivar``, ``trial`` (place and year), ``sowing``, observations
         (``emergence``, ``anthesis``, ``maturity`` in days after sowing; ``lai_max``, ``biomass``,
-        ``yield`` in t ha-1), ``nitrogen`` (kg ha-1), ``low_nitrogen``, ``weather_days``.
+        ``yield`` in t ha-1), ``nitrogen`` (kg ha-1), ``nitrogen_record``, ``low_nitrogen``,
+        ``weather_days``.
     forcing : AlignedForcing
         Weather of the run.
     site : Site
         Soil.
     management : Management
-        Sowing and irrigation.
+        Sowing, irrigation and fertiliser.
     initial_water : Tensor
         ``[layer, cell]`` m3 m-3 at the start of the run, NaN where unknown.
     nitrogen : pandas.DataFrame
@@ -95,6 +92,8 @@ class FieldBatch:
         ``cell``, ``layer_bottom`` (cm), ``nh4`` and ``no3`` (kg ha-1 of the layer).
     observations : pandas.DataFrame
         Dated samplings: ``cell``, ``day`` of the run, ``lai``, ``biomass``, ``grain_biomass``.
+    soil_start : SoilStart or None
+        Organic carbon, mineral nitrogen and residues of the soil at the start of the run.
     """
 
     crop: str
@@ -107,6 +106,7 @@ class FieldBatch:
     residue: pd.DataFrame
     initial_nitrogen: pd.DataFrame
     observations: pd.DataFrame
+    soil_start: SoilStart | None = None
 
 
 @dataclass
@@ -287,18 +287,20 @@ def _batch(
         return None
     events = {kind: _joined(table, by_source, kind, lead) for kind in (
         "fertilizer", "irrigation", "residue", "initial", "observation")}
-    nitrogen = _nitrogen(events["fertilizer"], notes)
-    initial = _initial_nitrogen(events["initial"], profiles)
-    _flag_nitrogen(table, crop, nitrogen, initial)
+    nitrogen = by_form(events["fertilizer"], notes)
+    initial = mineral_by_layer(events["initial"], profiles)
+    flag_nitrogen(table, crop, nitrogen, initial, notes)
+    gifts = fertiliser_dates(table, nitrogen, events["residue"], lead, n_days, dtype)
     count = torch.arange(1, n_days + 1)
     forcing = AlignedForcing(
         torch.from_numpy(values).to(dtype), count, torch.from_numpy(solar).to(dtype),
         torch.ones_like(count))
     return FieldBatch(
         crop, table, forcing, site.to(dtype=dtype),
-        _management(table, events["irrigation"], lead, n_days, dtype, notes),
+        field_management(
+            crop, table, events["irrigation"], gifts, lead, n_days, dtype, notes),
         _initial_water(events["initial"], n, dtype), nitrogen, events["residue"], initial,
-        events["observation"])
+        events["observation"], soil_start(profiles, initial, events["residue"], dtype))
 
 
 def _observed_days(table: pd.DataFrame, notes: Notes) -> None:
@@ -338,49 +340,6 @@ def _joined(
     return pd.concat(parts, ignore_index=True)
 
 
-def _nitrogen(events: pd.DataFrame, notes: Notes) -> pd.DataFrame:
-    """Fertiliser by form of nitrogen, kg ha-1."""
-    unknown = sorted({str(c) for c in events["code"]} - set(NITROGEN_FORMS))
-    if unknown:
-        notes.say(f"fertiliser codes {', '.join(unknown)}: taken as half nitrate, half ammonium")
-    forms = np.array([NITROGEN_FORMS.get(str(c), (0.5, 0.5, 0.0)) for c in events["code"]])
-    amount = events["n"].fillna(0.0).to_numpy(float)[:, None] * forms.reshape(-1, 3)
-    return events[["cell", "day", "depth", "code"]].assign(
-        nitrate=amount[:, 0], ammonium=amount[:, 1], urea=amount[:, 2])
-
-
-def _initial_nitrogen(
-    events: pd.DataFrame, profiles: list[dict[str, np.ndarray] | None]
-) -> pd.DataFrame:
-    """Mineral nitrogen of the soil before sowing, kg ha-1 of each given layer."""
-    out = events[["cell", "day", "layer_bottom"]].assign(nh4=np.nan, no3=np.nan)
-    for cell, rows in events.groupby("cell"):
-        own = rows.sort_values("layer_bottom")
-        bottom = own["layer_bottom"].to_numpy(float)
-        profile = profiles[int(str(cell))]
-        density = 1.35 if profile is None or "bulk_density" not in profile else np.nan_to_num(
-            np.nanmean(profile["bulk_density"]) if np.isfinite(profile["bulk_density"]).any()
-            else 1.35)
-        # mg kg-1 x g cm-3 x cm x 0.1 = kg ha-1
-        mass = 0.1 * float(density) * np.diff(np.concatenate([[0.0], bottom]))
-        for name in ("nh4", "no3"):
-            out.loc[own.index, name] = own[name].to_numpy(float) * mass
-    return out
-
-
-def _flag_nitrogen(
-    table: pd.DataFrame, crop: str, nitrogen: pd.DataFrame, initial: pd.DataFrame
-) -> None:
-    """Nitrogen given, mineral nitrogen at the start, and whether both together are little."""
-    given = nitrogen.groupby("cell")[["nitrate", "ammonium", "urea"]].sum().sum(axis=1)
-    table["nitrogen"] = given.reindex(table.index).fillna(0.0)
-    table.loc[table["source"].isin(list(SITE_YEAR_FILES)), "nitrogen"] = np.nan
-    mineral = initial.groupby("cell")[["nh4", "no3"]].sum().sum(axis=1)
-    table["initial_nitrogen"] = mineral.reindex(table.index)
-    supply = table["nitrogen"] + table["initial_nitrogen"].fillna(0.0)
-    table["low_nitrogen"] = (supply < LOW_NITROGEN) & (crop not in LEGUMES)
-
-
 def _initial_water(events: pd.DataFrame, n: int, dtype: torch.dtype) -> Tensor:
     """Soil water at the start on the model's layers, NaN where nobody measured."""
     water = np.full((len(SOIL_LAYER_THICKNESS), n), np.nan)
@@ -389,36 +348,3 @@ def _initial_water(events: pd.DataFrame, n: int, dtype: torch.dtype) -> Tensor:
         water[:, int(str(cell))] = layer_means(
             own["layer_bottom"].to_numpy(float), own["theta"].to_numpy(float))
     return torch.from_numpy(water).to(dtype)
-
-
-def _management(
-    table: pd.DataFrame, irrigation: pd.DataFrame, lead: int, n_days: int, dtype: torch.dtype,
-    notes: Notes,
-) -> Management:
-    """Sowing on the same day of the run, irrigation by date or, where amounts are unknown, full."""
-    n = len(table)
-    flooded = set(irrigation.loc[irrigation["is_water"] == 0, "cell"].astype(int))
-    table["flooded"] = table.index.isin(list(flooded))
-    automatic = (table["irrigation_mode"] == "A").to_numpy(bool)
-    full = automatic | table["flooded"].to_numpy(bool)
-    if automatic.any():
-        notes.say("automatic irrigation of unknown amounts: to demand")
-    if flooded:
-        notes.say("flooded rice: irrigated to demand, there is no paddy water", warn=True)
-    nursery = (table["transplanting"] > table["sowing"]).to_numpy(bool)
-    full = full | nursery & table["flooded"].to_numpy(bool)
-    water = irrigation[(irrigation["is_water"] != 0) & irrigation["amount"].gt(0.0)]
-    dates: dict[int, Tensor] = {}
-    for day, rows in water[water["day"].between(0, n_days - 1)].groupby("day"):
-        amount = torch.zeros(n, dtype=dtype)
-        for cell, mm in rows.groupby("cell")["amount"].sum().items():
-            amount[int(str(cell))] = float(mm)
-        dates[int(str(day))] = amount
-    given = water.groupby("cell")["amount"].sum()
-    table["irrigation"] = given.reindex(table.index).fillna(0.0)
-    flat = torch.zeros(n, dtype=dtype)
-    return Management(
-        crop=torch.zeros(n, dtype=torch.long), sowing_day=torch.full((1, n), lead + 1),
-        harvest_day=torch.zeros(n, dtype=torch.long),
-        irrigation_threshold=torch.where(torch.from_numpy(full), flat + FULL_IRRIGATION[0], flat),
-        irrigation_target=flat + FULL_IRRIGATION[1], first_year=1, irrigation_dates=dates)

@@ -44,7 +44,7 @@ WEATHER = {"tasmin": "degC", "tasmax": "degC", "pr": "mm d-1", "rsds": "W m-2", 
 """Variables of the weather and the units into which they are brought."""
 
 SOIL = ("layer_bottom", "theta_wp", "theta_fc", "theta_sat", "ksat", "clay", "silt",
-        "organic_carbon", "bulk_density", "root_growth_factor", "available_water")
+        "organic_carbon", "bulk_density", "root_growth_factor", "available_water", "ph")
 
 OBSERVED = {"yield": "yield", "obs_biomass_maturity": "biomass", "obs_lai_max": "lai_max"}
 """Observations at the end of a season, by the file's name of each."""
@@ -205,7 +205,7 @@ def _profile(data: xr.Dataset, index: int) -> dict[str, np.ndarray]:
     """Soil variables of one profile, without layers that are not there."""
     one = data.isel(soil=index)
     values = {n: one[f"soil_{n}"].values.astype(float) for n in SOIL if f"soil_{n}" in data}
-    known = np.isfinite(values["layer_bottom"])
+    known = values["layer_bottom"] > 0.0  # a layer that ends at the surface is none
     return {n: v[known] for n, v in values.items()}
 
 

@@ -203,7 +203,7 @@ def prepare_profiles(
     problems, notes
         Receive what is wrong and what was assumed.
     """
-    names = ("sand", "clay", "organic_carbon", "theta_wp", "theta_fc", "theta_sat", "ksat")
+    names = ("sand", "clay", "organic_carbon", "ph", "theta_wp", "theta_fc", "theta_sat", "ksat")
     layers = {n: np.full((len(SOIL_LAYER_BOTTOM), len(profiles)), np.nan) for n in names}
     depth = np.full(len(profiles), soil.DEFAULT_SOIL["soil_depth"])
     for k, profile in enumerate(profiles):
@@ -223,7 +223,7 @@ def prepare_profiles(
             problems.add(f"{where[k]}, variables soil_theta_wp and soil_theta_fc",
                          "wilting point not below field capacity", "theta_wp < theta_fc",
                          "swapped?")
-    for name in ("sand", "clay", "organic_carbon"):
+    for name in ("sand", "clay", "organic_carbon", "ph"):
         layers[name] = np.where(np.isnan(layers[name]), soil.DEFAULT_SOIL[name], layers[name])
     n = len(profiles)
     places = Places(("treatment",), (n,), lat, lon, elevation, np.array(where))
@@ -245,7 +245,7 @@ def _soil_values(profile: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     nothing = np.full(len(bottom), np.nan)
     get = {n: profile.get(n, nothing) for n in (
         "clay", "silt", "sand", "organic_carbon", "theta_wp", "theta_fc", "theta_sat", "ksat",
-        "bulk_density", "available_water")}
+        "bulk_density", "available_water", "ph")}
     clay = get["clay"] / 100.0
     sand = np.where(np.isnan(get["sand"]), 100.0 - get["clay"] - get["silt"], get["sand"]) / 100.0
     thickness = np.diff(np.concatenate([[0.0], bottom])) * 10.0
@@ -255,7 +255,7 @@ def _soil_values(profile: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     saturation = np.where(np.isnan(get["theta_sat"]), porosity, get["theta_sat"])
     return {
         "sand": np.clip(sand, 0.0, 1.0), "clay": np.clip(clay, 0.0, 1.0),
-        "organic_carbon": get["organic_carbon"], "theta_wp": get["theta_wp"],
+        "organic_carbon": get["organic_carbon"], "ph": get["ph"], "theta_wp": get["theta_wp"],
         "theta_fc": capacity, "theta_sat": np.minimum(saturation, 0.95),
         "ksat": get["ksat"] * 10.0,
     }

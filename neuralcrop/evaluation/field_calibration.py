@@ -32,6 +32,10 @@ from neuralcrop.physics import radiation
 PRIORS = {"crop": 2.0, "slope": 0.5, "cultivar": 0.5}
 """Standard deviations of the offsets, in the unconstrained space of `bounded`."""
 
+CROP_PRIORS = {"winter_wheat": {"slope": 0.05, "cultivar": 0.2}}
+"""Narrower ones: day length and cold say of a cultivar of winter wheat what latitude would. Chosen
+by leaving out one calibrating trial at a time."""
+
 TOLERANCE = {"emergence": 3.0, "anthesis": 6.0, "maturity": 9.0}
 """Errors that count as one, d."""
 
@@ -50,12 +54,16 @@ PHOTOPERIOD: dict[str, tuple[float, float, float]] = {
 """Start, lower and upper bound, h: day length (with twilight) above which short-day crops are
 delayed, and the span from there to the one that stops them. A weak response, as a wide prior."""
 
-SOYBEAN_PHOTOPERIOD: dict[str, tuple[float, float, float]] = {
-    "photoperiod_optimal": (14.0, 10.5, 17.0), "photoperiod_span": (3.5, 1.5, 16.0),
+SOYBEAN_REQUIREMENTS: dict[str, tuple[float, float, float]] = {
+    "thermal_time_vegetative": (430.0, 300.0, 900.0),
+    "photoperiod_after_anthesis": (0.7, 0.0, 1.0), "reproductive_base_shift": (-8.0, -22.0, 0.0),
 }
-"""The same for soybean, whose response is known to be strong: about 13.4 h between sunrise and
-sunset and a slope of 0.29 h-1 in maturity group III (Grimm et al. 1993, Crop Science 33, 137-144;
-Boote et al. 1998)."""
+"""Soybean goes on to respond to day length after anthesis, and its pods ripen in the cool: about 19
+photothermal days to anthesis, a base of -15 degC late in the season (Grimm et al. 1993, 1994, Crop
+Science 33, 137-144 and 34, 131-137; Boote et al. 1998)."""
+
+CIVIL_TWILIGHT = 1.0
+"""h by which day length with twilight exceeds that from sunrise to sunset."""
 
 SOYBEAN_GROUPS = {
     "MAJ": -2.0, "LABR": -1.0, "ALTONA": -1.0, "MAPLE ARROW": -1.0, "MCCALL": -1.0, "CHAND": 0.0,
@@ -64,6 +72,9 @@ SOYBEAN_GROUPS = {
     "RANSOM": 7.0, "BRAGG": 7.0, "COBB": 8.0,
 }
 """Maturity groups of soybean cultivars as registered with them; 00 is -1, 000 is -2."""
+
+Limits = tuple[float | np.ndarray, float, float]
+"""Start (by cell where it is known to differ), lower and upper bound."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +181,16 @@ class Requirements(torch.nn.Module):
         ``[cell]``.
     seen : numpy.ndarray
         ``[cell]`` which cells calibrate.
+    priors : mapping of str to float
+        Standard deviations of the parts.
     """
 
     def __init__(
-        self, base: Mapping[str, tuple[float, float, float]], x: np.ndarray,
-        cultivar: Sequence[str], seen: np.ndarray,
+        self, base: Mapping[str, Limits], x: np.ndarray, cultivar: Sequence[str],
+        seen: np.ndarray, priors: Mapping[str, float] = PRIORS,
     ) -> None:
         super().__init__()
-        self.base = dict(base)
+        self.base, self.priors = dict(base), dict(priors)
         own = np.asarray(cultivar, dtype=str)
         self.cultivars = sorted(set(own[seen].tolist()))
         index = [self.cultivars.index(c) if c in self.cultivars else len(self.cultivars)
@@ -194,7 +207,8 @@ class Requirements(torch.nn.Module):
         offset = self.crop[:, None] + self.slope[:, None] * self.x + unseen[:, self.index]
         out = {}
         for k, (name, limits) in enumerate(self.base.items()):
-            start, lower, upper = (torch.full_like(self.x, v) for v in limits)
+            start, lower, upper = (
+                torch.as_tensor(v, dtype=self.x.dtype) + 0.0 * self.x for v in limits)
             out[name] = bounded(start, lower, upper, offset[k])
         return out
 
@@ -202,7 +216,7 @@ class Requirements(torch.nn.Module):
         """Minus the logarithm of the priors."""
         offsets = {"crop": self.crop, "slope": self.slope, "cultivar": self.cultivar}
         return 0.5 * torch.stack([
-            ((offset / PRIORS[name]) ** 2).sum() for name, offset in offsets.items()]).sum()
+            ((offset / self.priors[name]) ** 2).sum() for name, offset in offsets.items()]).sum()
 
 
 @dataclass
@@ -260,7 +274,8 @@ def calibrate(
     layout = model.table.layout
     fixed = dict(layout.view(p))
     needs = Requirements(
-        _base(model, batch, seen), covariate(batch), batch.table["cultivar"].tolist(), seen)
+        _base(model, batch, seen), covariate(batch), batch.table["cultivar"].tolist(), seen,
+        PRIORS | CROP_PRIORS.get(batch.crop, {}))
     phenology = Phenology(model, batch, lead)
     trials = batch.table["trial"]
     weight = torch.tensor((1.0 / trials.map(trials[seen].value_counts())).fillna(0.0).to_numpy(),
@@ -294,7 +309,7 @@ def _hidden(observed: pd.Series, seen: np.ndarray) -> Tensor:
 
 def _base(
     model: CropModel, batch: FieldBatch, seen: np.ndarray
-) -> dict[str, tuple[float, float, float]]:
+) -> dict[str, Limits]:
     """What is calibrated, with start and bounds."""
     table, known = model.table, batch.table[seen]
     column = table.crop_index[batch.crop]
@@ -305,14 +320,29 @@ def _base(
     trials = known.loc[known["anthesis"].notna(), "trial"].nunique()
     if table.values[table.layout.start["photoperiod_critical"], column] > 0.0:
         names += ["photoperiod_critical", "photoperiod_optimal"] if trials >= ENOUGH_TRIALS else []
-    base = {}
+    base: dict[str, Limits] = {}
     for name in names:
         row = table.layout.start[name]
         base[name] = (float(table.values[row, column]), float(table.lower[row, column]),
                       float(table.upper[row, column]))
     if batch.crop in SHORT_DAY_CROPS and trials >= ENOUGH_TRIALS:
-        base |= SOYBEAN_PHOTOPERIOD if batch.crop == "soybean" else PHOTOPERIOD
+        base |= soybean_requirements(batch) if batch.crop == "soybean" else PHOTOPERIOD
     return base
+
+
+def soybean_requirements(batch: FieldBatch) -> dict[str, Limits]:
+    """Start of what soybean needs, its day lengths by maturity group.
+
+    Critical day length (sunrise to sunset) falls from 14.6 h in group 000 to 12.1 h in group VIII,
+    the relative slope beyond it rises from 0.13 to 0.33 h-1 (generic cultivars of Boote et al.
+    1998, in: Tsuji et al., Understanding Options for Agricultural Production).
+    """
+    beyond = 3.0 * covariate(batch)
+    slope = np.clip(0.29 + 0.03 * beyond, 0.125, 0.34)
+    return {
+        **SOYBEAN_REQUIREMENTS,
+        "photoperiod_optimal": (13.4 - 0.27 * beyond + CIVIL_TWILIGHT, 10.5, 18.0),
+        "photoperiod_span": (1.0 / slope, 1.5, 16.0)}
 
 
 def _of_model(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

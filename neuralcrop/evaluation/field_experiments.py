@@ -14,11 +14,11 @@ from neuralcrop.crops import crop_names, load_catalogue
 from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.field_experiments import (
     LEAD,
-    LOW_NITROGEN,
     FieldBatch,
     FieldExperiments,
     read_field_experiments,
 )
+from neuralcrop.data.field_nitrogen import LOW_NITROGEN
 from neuralcrop.data.field_tables import records
 from neuralcrop.evaluation.field_calibration import Calibration, calibrate, split_trials
 from neuralcrop.evaluation.field_report import target_met, write_report
@@ -92,7 +92,7 @@ def evaluate_crop(
     seed, iterations, learning_rate
         See `field_calibration.calibrate`.
     """
-    model = build_model(ModelSpec(crops=(batch.crop,))).eval()
+    model = build_model(ModelSpec(crops=(batch.crop,), nutrients=True)).eval()
     p = parameters(model, batch)
     log.info("%s: %d treatments of %d trials", batch.crop, len(batch.table),
              batch.table["trial"].nunique())

@@ -14,6 +14,7 @@ from neuralcrop.core.forcing import SOIL_LAYER_THICKNESS
 from neuralcrop.data.field_experiments import FieldBatch
 from neuralcrop.evaluation import metrics
 from neuralcrop.models.crop_model import CropModel
+from neuralcrop.models.global_nutrients import whole_stock
 from neuralcrop.models.orders import Residues
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper
@@ -81,7 +82,7 @@ def simulate_batch(model: CropModel, batch: FieldBatch, p: Tensor) -> Run:
     model.choose_pathways(crop)
     stepper = Stepper(model, Solver())
     state = stepper.start(batch.forcing, batch.site, p)
-    state = _with_water(model, state, batch, p)
+    state = _prepared(model, state, batch)
     place = model.place(model.table.layout.view(p), batch.site)
     lai, shoot, stage = [], [], []
     book = SEASON.view(state.season)
@@ -100,23 +101,37 @@ def simulate_batch(model: CropModel, batch: FieldBatch, p: Tensor) -> Run:
                {"lai": np.stack(lai), "biomass": np.stack(shoot)})
 
 
-def _with_water(
-    model: CropModel, state: RunState, batch: FieldBatch, p: Tensor
+def _prepared(
+    model: CropModel, state: RunState, batch: FieldBatch
 ) -> RunState:
-    """Start with the soil water that was measured, between dry and saturated."""
+    """Start with what is known of the soil: its water, organic matter and mineral nitrogen."""
+    s = dict(model.state.view(state.x))
     thickness = MM_PER_METRE * batch.site.wilting_point.new_tensor(SOIL_LAYER_THICKNESS)[:, None]
-    rows = model.state.rows(["soil_water"])
-    guess = state.x[rows]
-    given = batch.initial_water
     low, high = 0.5 * batch.site.wilting_point, 0.98 * batch.site.saturation
+    given = batch.initial_water
     within = torch.minimum(torch.maximum(torch.nan_to_num(given), low), high)
-    water = torch.where(torch.isfinite(given), within * thickness, guess)
-    x = state.x.clone()
-    x[rows] = water
+    s["soil_water"] = torch.where(torch.isfinite(given), within * thickness, s["soil_water"])
+    start = batch.soil_start
+    if start is not None and "slow_carbon" in s:
+        given = start.organic_carbon / (s["fast_carbon"] + s["slow_carbon"])
+        factor = torch.nan_to_num(given, nan=1.0)
+        for element, added in (
+                ("carbon", start.litter_carbon), ("nitrogen", start.litter_nitrogen)):
+            for pool in ("fast", "slow"):
+                name = f"{pool}_{element}"
+                s[name] = whole_stock(s[name] * factor, element)
+            name = f"incorporated_litter_{element}"
+            s[name] = s[name] + whole_stock(added, element)
+        for name, known in (("nitrate", start.nitrate), ("ammonium", start.ammonium)):
+            s[name] = torch.where(
+                torch.isfinite(known), whole_stock(torch.nan_to_num(known), "nitrogen"), s[name])
     season = state.season.clone()
-    stored = model.stored_water(model.state.view(x))
-    season[SEASON.start["start_water"]] = stored
-    return RunState(x, season, state.day, state.history)
+    season[SEASON.start["start_water"]] = model.stored_water(s)
+    for element in ("carbon", "nitrogen"):
+        held = model.stored(s, element)
+        if held is not None:
+            season[SEASON.start[f"start_{element}"]] = held
+    return RunState(model.state.stack(s), season, state.day, state.history)
 
 
 def _seasons(

@@ -34,9 +34,13 @@ class ThermalTimePhenology(Process):
 
     with the temperature response a trapezoid between base, optimum, ceiling and maximum
     (degC d per day).
-    Vernalisation and photoperiod act before anthesis. Stage changes fall on fractions of a day,
-    so dates have gradients with respect to thermal requirements (science of the stage step in
-    `neuralcrop.physics.phenology.stage_step`).
+    Vernalisation and photoperiod act before anthesis. After it, a share of the photoperiod
+    response may go on, and the base temperature may be another one, at the same rate in the
+    optimum: pods and seeds of soybean develop down to temperatures that stop its leaves (Grimm et
+    al. 1994, Crop Science 34, 131-137; Boote et al. 1998). Stage changes fall on fractions of a
+    day, so dates have gradients with respect to thermal requirements (science of the stage step in
+    `neuralcrop.physics.phenology.stage_step`); the rest of the day of anthesis keeps the response
+    of the phase before.
 
     Sources: Supit et al. (1994) WOFOST 6.0; Wang and Engel (1998)
     doi:10.1016/S0308-521X(98)00028-6.
@@ -55,6 +59,10 @@ class ThermalTimePhenology(Process):
         ParameterSpec("vernalisation_saturation", "d", "vernalisation days for full development"),
         ParameterSpec("photoperiod_critical", "h", "day length that stops development"),
         ParameterSpec("photoperiod_optimal", "h", "day length for full development"),
+        ParameterSpec(
+            "photoperiod_after_anthesis", "1", "share of the day length response after anthesis"),
+        ParameterSpec(
+            "reproductive_base_shift", "K", "base temperature after anthesis less that before"),
     )
     slots = ("development_rate",)
     development_rate: Closure
@@ -78,9 +86,10 @@ class ThermalTimePhenology(Process):
         h : float
             Step over which stages are passed through, d.
         """
-        effective = phenology.linear_response(
-            tas, p["base_temperature"], p["optimum_temperature"], p["maximum_temperature"],
-            p["ceiling_temperature"])
+        base, optimum = p["base_temperature"], p["optimum_temperature"]
+        lowest = base + torch.where(development_stage < 1.0, 0.0, p["reproductive_base_shift"])
+        effective = (optimum - base) * phenology.trapezoid(
+            tas, lowest, optimum, p["ceiling_temperature"], p["maximum_temperature"])
         effective = self.development_rate(effective, features)
         emergence = torch.clamp(
             tas - p["emergence_base_temperature"],
@@ -93,7 +102,8 @@ class ThermalTimePhenology(Process):
             development_stage,
             h * EMERGENCE_SPAN * emergence / p["thermal_time_emergence"],
             h * effective * f_v * f_p / p["thermal_time_vegetative"],
-            h * effective / p["thermal_time_reproductive"],
+            h * effective * (1.0 - p["photoperiod_after_anthesis"] * (1.0 - f_p))
+            / p["thermal_time_reproductive"],
         )
         growing = step.vegetative_fraction + step.reproductive_fraction
         return Development(
