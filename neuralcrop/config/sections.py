@@ -135,6 +135,10 @@ class SoilConfig(Section):
     """pH in water."""
     soil_depth: PositiveFloat | None
     """Depth to which roots can grow, m."""
+    nitrogen_deposition: Annotated[float, Field(ge=0, le=200)] | None = None
+    """Deposition of nitrogen, kg ha-1 yr-1."""
+    pedotransfer: Literal["published", "lpjml"] = "published"
+    """Water contents of texture: Saxton and Rawls (2006), or with LPJmL's squared coefficient."""
 
     @model_validator(mode="after")
     def _texture(self) -> SoilConfig:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neuralcrop.config.management import ManagementConfig
     from neuralcrop.config.sections import DomainConfig, ForcingConfig, SoilConfig
 
-_SOIL_KEYS = ("sand", "clay", "organic_carbon", "ph", "soil_depth")
+_SOIL_KEYS = ("sand", "clay", "organic_carbon", "ph", "soil_depth", "nitrogen_deposition")
 
 
 def forcing_of(config: ForcingConfig, domain: DomainConfig) -> xr.Dataset:
@@ -82,11 +82,13 @@ def select_domain(prepared: xr.Dataset, domain: DomainConfig) -> xr.Dataset:
     return part.assign({v: part[v].where(mask) for v in gridded}).assign_attrs(attrs)
 
 
-def soil_of(config: SoilConfig) -> xr.Dataset | dict[str, float] | None:
+def soil_of(config: SoilConfig) -> xr.Dataset | dict[str, Any] | None:
     """Soil file, or one value for all cells, or None for the default."""
     if config.path is not None:
-        return open_files(config.path)
+        return open_files(config.path).assign_attrs(pedotransfer=config.pedotransfer)
     given = {k: getattr(config, k) for k in _SOIL_KEYS if getattr(config, k) is not None}
+    if config.pedotransfer != "published":
+        given["pedotransfer"] = config.pedotransfer
     return given or None
 
 

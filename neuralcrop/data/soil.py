@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -86,7 +86,8 @@ def soil_layers(
     soil : Dataset, mapping or None
         ``sand`` and ``clay`` (fraction or %), ``organic_carbon`` or ``organic_matter`` (%), ``ph``,
         ``soil_depth`` or ``root_zone_depth``, ``nitrogen_deposition``, or ``theta_wp``,
-        ``theta_fc``, ``theta_sat``, ``ksat``; optionally over ``layer`` with ``layer_top`` and
+        ``theta_fc``, ``theta_sat``, ``ksat``, and ``pedotransfer`` (``"published"`` or
+        ``"lpjml"``); optionally over ``layer`` with ``layer_top`` and
         ``layer_bottom``. None for the default loam.
     cells : CellIndex
         Cells of the run.
@@ -135,6 +136,22 @@ def soil_layers(
                         cells.name(cell), default)
             values[name] = np.where(missing, default, values[name])
     return values
+
+
+def pedotransfer_of(soil: SoilInput) -> Pedotransfer:
+    """Pedotransfer functions that a soil asks for: its key, or attribute, ``pedotransfer``.
+
+    Raises
+    ------
+    ValueError
+        If there are no such functions.
+    """
+    given = {} if soil is None else soil.attrs if isinstance(soil, xr.Dataset) else soil
+    name: Any = given.get("pedotransfer", "published")
+    if name not in get_args(Pedotransfer):
+        raise ValueError(
+            f"soil['pedotransfer'] is {name!r}, expected {' or '.join(get_args(Pedotransfer))}")
+    return cast(Pedotransfer, name)
 
 
 def prepare_soil(
@@ -240,7 +257,7 @@ def _read(
     if not isinstance(soil, xr.Dataset):
         known = [a for aliases in _ALIASES.values() for a in aliases]
         for key in soil:
-            if str(key) not in found.values():
+            if str(key) not in found.values() and key != "pedotransfer":
                 problems.add(f"soil['{key}']", "unknown key", "", nearest(str(key), known))
     elif not found:
         problems.add("soil", f"no soil variable among {sorted(map(str, soil.data_vars))}",

@@ -286,7 +286,7 @@ def prepare_run(
     from neuralcrop.data.forcing import open_forcing, prepare_forcing
     from neuralcrop.data.management import asks_for_nutrients, prepare_management
     from neuralcrop.data.reference_evapotranspiration import reference_evapotranspiration
-    from neuralcrop.data.soil import site_record, soil_layers
+    from neuralcrop.data.soil import pedotransfer_of, site_record, soil_layers
     from neuralcrop.data.tensors import cell_index
 
     compute = compute or Compute()
@@ -322,7 +322,8 @@ def prepare_run(
     orders = prepare_management(
         management, prepared, cells, crop, built.table.crop_index, dtype=dtype)
     layers = soil_layers(soil, cells)
-    site = orders.prepared_site(site_record(layers, cells, dtype=dtype))
+    site = orders.prepared_site(site_record(
+        layers, cells, dtype=dtype, pedotransfer=pedotransfer_of(soil)))
     covariates = None
     if built.network is not None:
         covariates = _covariates(built, prepared, cells, orders, layers, site)

@@ -9,6 +9,7 @@ import xarray as xr
 import neuralcrop as nc
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
 from neuralcrop.models.registry import ModelSpec
+from neuralcrop.simulation.simulate import prepare_run
 
 LAYERS = ("nitrate_uptake", "ammonium_uptake", "transpiration")
 
@@ -80,3 +81,13 @@ def test_spin_up_settles_and_is_where_the_run_begins(weather: xr.Dataset) -> Non
     assert not np.allclose(spun["fast_carbon"], plain["fast_carbon"], rtol=0.05)
     with pytest.raises(ValueError, match="spin-up over 3 years"):
         nc.simulate(weather, spin_up=3, **given)
+
+
+def test_pedotransfer_functions_can_be_chosen(weather: xr.Dataset) -> None:
+    soil = {"sand": 0.3, "clay": 0.4, "organic_carbon": 1.5, "soil_depth": 1.5, "ph": 6.5}
+    held = [prepare_run(weather, crop="maize", management={"sowing": 120},
+                        soil=soil | {"pedotransfer": name}).site.field_capacity[0, 0]
+            for name in ("published", "lpjml")]
+    assert held[1] > held[0] + 0.02  # the squared coefficient holds more
+    with pytest.raises(ValueError, match="published or lpjml"):
+        prepare_run(weather, crop="maize", soil=soil | {"pedotransfer": "rawls"})
