@@ -18,7 +18,7 @@ import xarray as xr
 
 import neuralcrop as nc
 from neuralcrop.crops import load_crop
-from neuralcrop.simulation.simulate import Compute
+from neuralcrop.simulation.prepare import Compute
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "crops.md"
 

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 
 import neuralcrop as nc
-from neuralcrop.simulation.simulate import Compute
+from neuralcrop.simulation.prepare import Compute
 
 CROPS = ("maize", "soybean", "rice", "winter_wheat", "spring_wheat")
 

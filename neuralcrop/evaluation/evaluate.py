@@ -27,8 +27,8 @@ from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
 from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
+from neuralcrop.simulation.prepare import Compute
 from neuralcrop.simulation.restart import write_text
-from neuralcrop.simulation.simulate import Compute
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology

@@ -25,7 +25,8 @@ from neuralcrop.projection.scenarios import changed_forcing, describe_change
 from neuralcrop.projection.summary import print_summary, summarise, write_summary
 from neuralcrop.projection.years import add_changes, by_year, harvest_lag
 from neuralcrop.simulation.integrate import Stepper
-from neuralcrop.simulation.simulate import PreparedRun, configured_inputs, prepare_run
+from neuralcrop.simulation.prepare import PreparedRun, prepare_run
+from neuralcrop.simulation.simulate import configured_inputs
 
 log = logging.getLogger("neuralcrop.projection")
 

@@ -23,7 +23,7 @@ from neuralcrop.data.yields import open_yields
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.integrate import Solver
-from neuralcrop.simulation.simulate import Compute
+from neuralcrop.simulation.prepare import Compute
 
 
 def crop_of(config: TrainConfig) -> str:

@@ -12,7 +12,7 @@ import xarray as xr
 import neuralcrop as nc
 from neuralcrop.crops import crop_names, load_catalogue
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
-from neuralcrop.simulation.simulate import Compute, prepare_run
+from neuralcrop.simulation.prepare import Compute, prepare_run
 
 EAGER = Compute(compile=False)
 

@@ -9,7 +9,7 @@ import xarray as xr
 import neuralcrop as nc
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
 from neuralcrop.models.registry import ModelSpec
-from neuralcrop.simulation.simulate import prepare_run
+from neuralcrop.simulation.prepare import prepare_run
 
 LAYERS = ("nitrate_uptake", "ammonium_uptake", "transpiration")
 

@@ -21,7 +21,7 @@ from neuralcrop.models.registry import ModelSpec, build_model, save_model
 from neuralcrop.projection import project
 from neuralcrop.projection.project import Projection
 from neuralcrop.projection.scenarios import changed_forcing
-from neuralcrop.simulation.simulate import PreparedRun
+from neuralcrop.simulation.prepare import PreparedRun
 
 pytestmark = pytest.mark.slow
 

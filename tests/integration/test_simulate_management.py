@@ -10,7 +10,7 @@ import neuralcrop as nc
 from neuralcrop.data.errors import InputError
 from neuralcrop.models.registry import ModelSpec
 from neuralcrop.simulation.bench import bench_weather
-from neuralcrop.simulation.simulate import Compute
+from neuralcrop.simulation.prepare import Compute
 
 SOIL = {"sand": 0.4, "clay": 0.2, "organic_carbon": 1.0}
 EAGER = Compute(compile=False)
