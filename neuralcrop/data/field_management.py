@@ -74,10 +74,11 @@ def field_management(
                   f"development stage {DRAINED:g}; dated floods stay behind a bund of "
                   f"{PONDING[1] + FREEBOARD:g} mm")
     flat = torch.zeros(n, dtype=dtype)
+    asked = torch.tensor(full.tolist())
     return Management(
         crop=torch.zeros(n, dtype=torch.long), sowing_day=torch.full((1, n), lead + 1),
         harvest_day=torch.zeros(n, dtype=torch.long),
-        irrigation_threshold=torch.where(torch.from_numpy(full), flat + FULL_IRRIGATION[0], flat),
+        irrigation_threshold=torch.where(asked, flat + FULL_IRRIGATION[0], flat),
         irrigation_target=flat + FULL_IRRIGATION[1], first_year=1, irrigation_dates=dates,
         irrigation_system=system, bund=bund, fertiliser_dates=gifts or None)
 

@@ -18,9 +18,10 @@ from neuralcrop.data.field_experiments import (
     FieldExperiments,
     read_field_experiments,
 )
-from neuralcrop.data.field_nitrogen import LOW_NITROGEN
+from neuralcrop.data.field_nitrogen import LOW_NITROGEN, UNRECORDED
 from neuralcrop.data.field_tables import records
 from neuralcrop.evaluation.field_calibration import Calibration, calibrate, split_trials
+from neuralcrop.evaluation.field_growth import calibrate_growth, with_growth
 from neuralcrop.evaluation.field_report import target_met, write_report
 from neuralcrop.evaluation.field_runs import (
     pairs,
@@ -34,6 +35,12 @@ from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.restart import write_text
 
 log = logging.getLogger("neuralcrop.evaluation")
+
+NITROGEN_RECORDS = {
+    "recorded": "with their own fertiliser and mineral nitrogen",
+    "legume": "of a legume without any, on the soil and on fixation",
+    "assumed": f"without any record, given {UNRECORDED:g} kg ha-1"}
+"""What the report says of the records of nitrogen."""
 
 LONGER = 30
 """Days of a run beyond the catalogue's longest season, for crops that are late."""
@@ -102,14 +109,20 @@ def evaluate_crop(
                        learning_rate=learning_rate)
     record: dict[str, Any] = {
         "treatments": len(batch.table), "trials": int(batch.table["trial"].nunique()),
-        "split": how, "calibrated": None,
+        "split": how, "calibrated": None, "growth": None,
+        "nitrogen": batch.table["nitrogen_record"].value_counts().to_dict(),
         "low_nitrogen": int(batch.table["low_nitrogen"].sum()),
         "calibration_trials": sorted(set(batch.table.loc[seen, "trial"])),
         "scored_trials": sorted(set(batch.table.loc[~seen, "trial"]))}
     if fitted is not None:
-        run_again = simulate_batch(model, batch, with_values(model, p, fitted.values))
-        parts.append(pairs(batch, run_again, "calibrated", seen))
+        p = with_values(model, p, fitted.values)
         record |= {"calibrated": _cultivars(batch, fitted), "loss": fitted.loss}
+    grown = calibrate_growth(model, batch, p, seen)
+    if grown is not None:
+        p = with_growth(model, p, grown.values)
+        record |= {"growth": grown.values, "growth_loss": grown.loss}
+    if fitted is not None or grown is not None:
+        parts.append(pairs(batch, simulate_batch(model, batch, p), "calibrated", seen))
     return pd.concat(parts, ignore_index=True), record
 
 
@@ -137,20 +150,30 @@ def _notes(
     """What the report says below its table."""
     split = [
         f"{crop.replace('_', ' ')}: {r['treatments']} treatments of {r['trials']} trials, halves "
-        f"by {r['split']}" + ("" if r["calibrated"] else "; no observed stages, nothing calibrated")
+        f"by {r['split']}"
+        + ("" if r["calibrated"] else "; too few observed stages to calibrate them")
+        + ("" if r["growth"] else "; yields of too few trials to calibrate growth")
         for crop, r in calibrated.items()]
     first = table[table["variant"] == "catalogue"].drop_duplicates(
         ["source", "experiment", "treatment"])
     late = first[first["weather_days"] < 0]
+    nitrogen = [
+        f"{crop.replace('_', ' ')}: " + ", ".join(
+            f"{n} treatments {NITROGEN_RECORDS[str(k)]}" for k, n in r["nitrogen"].items())
+        for crop, r in calibrated.items()]
+    growth = [
+        f"{crop.replace('_', ' ')}: " + ", ".join(
+            f"{k.replace('_', ' ')} {v:.3g}" for k, v in r["growth"].items())
+        for crop, r in calibrated.items() if r["growth"]]
     flags = [
         f"{crop.replace('_', ' ')}: {r['low_nitrogen']} treatments with less than "
-        f"{LOW_NITROGEN:g} kg ha-1 of fertiliser and initial mineral nitrogen; nitrogen is not "
-        "simulated here, so yields of these are expected too high"
+        f"{LOW_NITROGEN:g} kg ha-1 of fertiliser and initial mineral nitrogen"
         for crop, r in calibrated.items() if r["low_nitrogen"]]
     short = _beyond_weather(table)
-    return {"Halves": split, "Flags": [*flags, *short, *(
-        f"{e}: weather ends before sowing" for e in late["experiment"])],
-        "Assumptions": data.notes, "Left out": data.left_out}
+    before = [f"{e}: weather ends before sowing" for e in late["experiment"]]
+    return {"Halves": split, "Nitrogen": nitrogen, "Calibrated growth": growth,
+            "Flags": [*flags, *short, *before], "Assumptions": data.notes,
+            "Left out": data.left_out}
 
 
 def _beyond_weather(table: pd.DataFrame) -> list[str]:

@@ -1,8 +1,8 @@
 r"""Growth of field experiments, calibrated on the half of the trials that calibrates their stages.
 
 A few parameters a crop, the same for all its cells, within the catalogue's bounds: photosynthetic
-capacity and its decline, leaf area, life of leaves. Gauss-Newton steps on the yields, biomass and
-leaf areas of the calibrating cells,
+capacity, leaf area, life of leaves, and what of the storage organs is no grain. Gauss-Newton steps
+on the yields, biomass and leaf areas of the calibrating cells,
 
 .. math:: \Delta z = -(J^T W J + I / \sigma^2)^{-1} (J^T W r + z / \sigma^2)
 
@@ -25,8 +25,15 @@ from neuralcrop.data.field_experiments import FieldBatch
 from neuralcrop.evaluation.field_runs import simulate_batch, with_values
 from neuralcrop.models.crop_model import CropModel
 
-GROWTH = ("vcmax25", "capacity_decline", "specific_leaf_area", "leaf_life_span")
-"""What is calibrated."""
+GROWTH = ("vcmax25", "specific_leaf_area", "leaf_life_span")
+"""Parameters that are calibrated, as they are."""
+
+HUSKS = (0.15, 0.0, 0.4)
+"""Start and bounds of the share of the storage organs that is no grain (cobs, chaff, pod walls):
+0.15 to 0.2 of ears of maize, 0.2 to 0.3 of pods of soybean. The catalogue's shares have none."""
+
+NAMES = (*GROWTH, "husks")
+"""All that is calibrated."""
 
 SPREAD = 1.0
 """Standard deviation of the prior, in the unconstrained space of `bounded`."""
@@ -77,7 +84,7 @@ def taken(batch: FieldBatch, index: np.ndarray) -> FieldBatch:
 def calibrate_growth(
     model: CropModel, batch: FieldBatch, p: Tensor, seen: np.ndarray
 ) -> GrowthCalibration | None:
-    """Fit `GROWTH` to the yields, biomass and leaf areas of the calibrating cells.
+    """Fit `NAMES` to the yields, biomass and leaf areas of the calibrating cells.
 
     Parameters
     ----------
@@ -99,17 +106,17 @@ def calibrate_growth(
     known = batch.table.iloc[cells]
     if known.loc[known["yield"].notna(), "trial"].nunique() < ENOUGH_TRIALS:
         return None
-    n, copies = len(cells), len(GROWTH) + 1
+    n, copies = len(cells), len(NAMES) + 1
     own = taken(batch, np.tile(cells, copies))
     p_own = p[:, torch.from_numpy(np.tile(cells, copies))]
     observed, scale, weight = _targets(own, n)
-    z = np.zeros(len(GROWTH))
+    z = np.zeros(len(NAMES))
     best, losses = (np.inf, z), []
     for _ in range(STEPS + 1):
-        trial = z + CHANGE * np.vstack([np.zeros(len(GROWTH)), np.eye(len(GROWTH))])
+        trial = z + CHANGE * np.vstack([np.zeros(len(NAMES)), np.eye(len(NAMES))])
         values = {name: torch.from_numpy(np.repeat(column, n)) for name, column in
                   _values(model, batch.crop, trial).items()}
-        found = simulate_batch(model, own, with_values(model, p_own, values)).seasons
+        found = simulate_batch(model, own, with_growth(model, p_own, values)).seasons
         simulated = found[list(ERRORS)].to_numpy(float).reshape(copies, n, len(ERRORS))
         r = np.where(np.isnan(observed), 0.0, (simulated - observed) / scale)
         robust = weight * np.minimum(1.0, OUTLIER / np.maximum(np.abs(r[0]), 1e-9))
@@ -120,9 +127,9 @@ def calibrate_growth(
             z = 0.5 * (z + best[1])  # too far
             continue
         best = (losses[-1], z)
-        slope = ((r[1:] - r[0]) / CHANGE).reshape(len(GROWTH), -1)
+        slope = ((r[1:] - r[0]) / CHANGE).reshape(len(NAMES), -1)
         w = robust.reshape(-1)
-        normal = (slope * w) @ slope.T + np.eye(len(GROWTH)) / SPREAD**2
+        normal = (slope * w) @ slope.T + np.eye(len(NAMES)) / SPREAD**2
         change = -np.linalg.solve(normal, (slope * w) @ r[0].reshape(-1) + z / SPREAD**2)
         z = z + np.clip(change, -LARGEST_STEP, LARGEST_STEP)
     values_found = _values(model, batch.crop, best[1][None])
@@ -141,15 +148,41 @@ def _targets(batch: FieldBatch, n: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     return observed.to_numpy(float), scale, weight
 
 
+def with_growth(model: CropModel, p: Tensor, values: Mapping[str, Tensor | float]) -> Tensor:
+    """Parameters with calibrated growth; what is no grain goes to the stems.
+
+    Parameters
+    ----------
+    model : CropModel
+        The model.
+    p : Tensor
+        ``[parameter row, cell]``.
+    values : mapping of str to Tensor or float
+        By name of `NAMES`.
+    """
+    given = {k: torch.as_tensor(v, dtype=p.dtype) + 0.0 * p[0] for k, v in values.items()}
+    husks = given.pop("husks")
+    view = model.table.layout.view(p)
+    storage, stem = view["storage_share"], view["stem_share"]
+    out = with_values(model, p, given)
+    for name, share in (("storage_share", storage * (1.0 - husks)),
+                        ("stem_share", stem + storage * husks)):
+        start = model.table.layout.start[name]
+        out[start : start + len(share)] = share
+    return out
+
+
 def _values(model: CropModel, crop: str, z: np.ndarray) -> Mapping[str, np.ndarray]:
     """Parameters from unconstrained offsets ``[..., parameter]``."""
     table, column = model.table, model.table.crop_index[crop]
     out = {}
-    for k, name in enumerate(GROWTH):
-        row = table.layout.start[name]
+    for k, name in enumerate(NAMES):
+        limits = HUSKS
+        if name in GROWTH:
+            row = table.layout.start[name]
+            limits = (float(table.values[row, column]), float(table.lower[row, column]),
+                      float(table.upper[row, column]))
         offset = torch.from_numpy(z[..., k]).float()
-        start, lower, upper = (
-            torch.full_like(offset, float(of[row, column]))
-            for of in (table.values, table.lower, table.upper))
+        start, lower, upper = (torch.full_like(offset, v) for v in limits)
         out[name] = bounded(start, lower, upper, offset).numpy()
     return out

@@ -107,13 +107,13 @@ def markdown(scores: pd.DataFrame, notes: Mapping[str, Sequence[str]]) -> str:
 
 
 _INTRODUCTION = (
-    "Every treatment with its own weather, soil, sowing and irrigation. *all*: all treatments with "
-    "the parameters of the catalogue. *scored*: the half of the trials that calibration did not "
-    "see, with the catalogue's parameters and with calibrated thermal requirements. Yield and "
-    "biomass are dry matter; *RMSE of trials* compares the means of trials, so that trials of many "
-    "treatments do not outweigh others; sampled: at the dates of samplings. Targets hold for the "
-    f"scored half: anthesis {TARGETS['anthesis']:g} d, maturity {TARGETS['maturity']:g} d, yield "
-    f"{YIELD_TARGET:g} % of the mean.")
+    "Every treatment with its own weather, soil, sowing, irrigation and nitrogen. *all*: all "
+    "treatments with the parameters of the catalogue. *scored*: the half of the trials that "
+    "calibration did not see, with the catalogue's parameters and with calibrated stages and "
+    "growth. Yield and biomass are dry matter; *RMSE of trials* compares the means of trials, so "
+    "that trials of many treatments do not outweigh others; sampled: at the dates of samplings. "
+    f"Targets hold for the scored half: anthesis {TARGETS['anthesis']:g} d, maturity "
+    f"{TARGETS['maturity']:g} d, yield {YIELD_TARGET:g} % of the mean.")
 
 
 def as_html(

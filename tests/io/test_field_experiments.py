@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
+from neuralcrop.core.forcing import IRRIGATION_ROWS
 from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.data.errors import InputError
 from neuralcrop.data.field_experiments import (
@@ -121,6 +122,84 @@ def test_nitrogen_is_kept_by_form_and_layer(batch: FieldBatch) -> None:
     assert batch.table["low_nitrogen"].tolist() == [True, True, False]
     assert batch.residue[["cell", "amount", "n"]].to_numpy().tolist() == [[2, 2000.0, 0.8]]
     assert batch.observations["day"].tolist() == [LEAD + 45, LEAD + 75]
+
+
+def test_nitrogen_reaches_the_management_on_its_day(batch: FieldBatch) -> None:
+    gifts = batch.management.fertiliser_dates
+    assert gifts is not None
+    june = LEAD + 31
+    assert sorted(gifts) == [LEAD, june]
+    # nitrate, ammonium, manure in g m-2: ammonium nitrate, urea as ammonium, and their solution
+    torch.testing.assert_close(gifts[LEAD], torch.tensor(
+        [[0.0, 3.0, 0.0], [0.0, 3.0, 10.0], [0.0, 0.0, 0.0]], dtype=torch.float64))
+    torch.testing.assert_close(gifts[june][:, 2], torch.tensor([2.0, 6.0, 0.0]).double())
+
+
+def test_soil_starts_with_what_is_known_of_it(tmp_path: Path) -> None:
+    root = write(tmp_path)
+    data = xr.load_dataset(root / "maize.nc")
+    data["soil_organic_carbon"] = (
+        ("soil", "layer"), [[1.0, 1.0, 0.5], [2.0, np.nan, np.nan]], {"units": "%"})
+    data["soil_ph"] = (("soil", "layer"), [[5.5, 5.0, 5.0], [8.0, 8.0, np.nan]], {"units": "1"})
+    data.to_netcdf(root / "maize.nc")
+    batch = read_field_experiments(
+        root, ("maize",), season_days=lambda crop: SEASON).batches["maize"]
+    assert batch.site.texture is not None
+    assert batch.soil_start is not None
+    np.testing.assert_allclose(batch.site.texture[2], [1.0, 1.0, 2.0])
+    np.testing.assert_allclose(batch.site.texture[3], [5.5, 5.5, 8.0])
+    start = batch.soil_start
+    # 1 % of 1.5 g cm-3 over 0.2 m; 0.2 m of it and 0.1 m of 0.5 %; 0.5 % to the end of the profile
+    np.testing.assert_allclose(start.organic_carbon[:3, 0], [3000.0, 3750.0, 3750.0], rtol=1e-6)
+    assert bool(torch.isnan(start.organic_carbon[3:, 0]).all())
+    # 30, 15 and 18 kg ha-1 of nitrate to 20, 40 and 100 cm
+    np.testing.assert_allclose(start.nitrate[:, 0], [3.0, 1.8, 1.5, 0.0, 0.0], atol=1e-6)
+    assert bool(torch.isnan(start.nitrate[:, 1]).all())
+    # straw with 0.8 % nitrogen is residue
+    np.testing.assert_allclose(start.litter_carbon, [0.0, 0.0, 90.0])
+    np.testing.assert_allclose(start.litter_nitrogen, [0.0, 0.0, 1.6])
+
+
+def test_rich_material_is_manure(tmp_path: Path) -> None:
+    root = write(tmp_path, residue_n=[3.0])
+    batch = read_field_experiments(
+        root, ("maize",), season_days=lambda crop: SEASON).batches["maize"]
+    gifts = batch.management.fertiliser_dates
+    assert gifts is not None
+    assert batch.soil_start is not None
+    # 20 days before sowing, before the run: on its first day
+    np.testing.assert_allclose(gifts[0][:, 2], [0.0, 0.0, 6.0])
+    assert float(batch.soil_start.litter_carbon.sum()) == 0.0
+
+
+def test_no_record_of_nitrogen_is_no_lack_of_it(tmp_path: Path) -> None:
+    root = write(tmp_path, fertilizer_treatment=[1, 1, 1])  # the second experiment has none
+    found = read_field_experiments(root, ("maize",), season_days=lambda crop: SEASON)
+    batch = found.batches["maize"]
+    assert batch.table["nitrogen_record"].tolist() == ["recorded", "recorded", "assumed"]
+    gifts = batch.management.fertiliser_dates
+    assert gifts is not None
+    given = torch.stack(list(gifts.values())).sum(dim=0)
+    np.testing.assert_allclose(given[:, 2], [10.0, 10.0, 0.0])
+    assert float(given[:, 0].sum()) == 0.0  # a control beside fertilised treatments stays one
+    assert any("200 kg ha-1" in text for text in found.notes)
+    soybean = read_field_experiments(
+        write(tmp_path / "beans", "soybean.nc", fertilizer_treatment=[1, 1, 1]), ("soybean",),
+        season_days=lambda crop: SEASON).batches["soybean"]
+    assert soybean.table["nitrogen_record"].tolist() == ["recorded", "recorded", "legume"]
+
+
+def test_flooded_rice_stands_in_water(tmp_path: Path) -> None:
+    root = write(tmp_path, "rice.nc", irrigation_is_water=[0, 0])
+    batch = read_field_experiments(
+        root, ("rice",), season_days=lambda crop: SEASON).batches["rice"]
+    system, bund = batch.management.irrigation_system, batch.management.bund
+    assert system is not None
+    assert bund is not None
+    assert system[IRRIGATION_ROWS.index("high")].tolist() == [0.0, 100.0, 0.0]
+    assert bund.tolist() == [0.0, 120.0, 0.0]
+    assert not batch.management.irrigation_dates
+    assert batch.management.irrigation_threshold[1] == 0.0  # the water of the field decides
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from neuralcrop.evaluation.field_calibration import (
     Phenology,
     calibrate,
     covariate,
+    soybean_requirements,
     split_trials,
 )
 from neuralcrop.evaluation.field_runs import parameters, simulate_batch, with_values
@@ -27,7 +28,7 @@ def made(directory: Path) -> tuple[CropModel, FieldBatch, torch.Tensor]:
     """Model, the made-up treatments and their catalogue parameters."""
     batch = read_field_experiments(
         write(directory), ("maize",), season_days=lambda crop: 150).batches["maize"]
-    model = build_model(ModelSpec(crops=("maize",))).eval()
+    model = build_model(ModelSpec(crops=("maize",), nutrients=True)).eval()
     return model, batch, parameters(model, batch)
 
 
@@ -106,3 +107,6 @@ def test_maturity_groups_are_known_by_name() -> None:
                           "lat": 40.0})
     batch = FieldBatch("soybean", table, *[None] * 8)  # type: ignore[arg-type]
     np.testing.assert_allclose(covariate(batch), [0.0, 4.0 / 3.0, -5.0 / 3.0, 0.0])
+    start = soybean_requirements(batch)["photoperiod_optimal"][0]
+    # 13.4 h in group III and 1 h of twilight; later groups respond to shorter days
+    np.testing.assert_allclose(start, [14.4, 13.32, 15.75, 14.4])
