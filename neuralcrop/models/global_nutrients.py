@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Features
 from neuralcrop.core.forcing import SOIL_LAYER_BOTTOM, DailyForcing, Site
-from neuralcrop.core.numerics import floor_to, quantum_of
+from neuralcrop.core.numerics import floor_to, quantum_of, row_sum
 from neuralcrop.models.crop_model import Processes
 from neuralcrop.physics.soil_carbon import OrganicMatter
 from neuralcrop.physics.soil_water import root_profile
@@ -241,7 +241,7 @@ def nutrient_day(
         x["reserve_carbon"] - h * crop.spent, h)
     fluxes.update(inner._asdict())
     clocks["nitrogen_taken_up"] = (
-        (inner.nitrate_uptake + inner.ammonium_uptake).sum(dim=0) + inner.nitrogen_fixation)
+        row_sum(inner.nitrate_uptake + inner.ammonium_uptake) + inner.nitrogen_fixation)
     return fluxes, clocks
 
 

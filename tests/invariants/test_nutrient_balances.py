@@ -10,7 +10,7 @@ from neuralcrop.core.ledger import Ledger
 from neuralcrop.core.variables import HARVEST_REASONS, REGISTRY
 from neuralcrop.models.global_ import layouts
 from neuralcrop.simulation.blocks import BlockRun
-from tests.farm import AT, MODES, N, Farm
+from tests.farm import AT, MODES, Farm, N
 
 ROWS = layouts(True)
 STATE = ROWS.state

@@ -17,7 +17,7 @@ from neuralcrop.simulation.blocks import BlockRun
 from neuralcrop.simulation.integrate import RunState
 from neuralcrop.simulation.restart import load_restart, save_restart
 from neuralcrop.simulation.schedule import Schedule
-from tests.farm import AT, N, Farm
+from tests.farm import AT, Farm, N
 from tests.model_runs import SmallRun
 
 DAYS = 320
