@@ -20,6 +20,14 @@ def log(x: Tensor | float) -> Tensor | float:
     return torch.log(x) if isinstance(x, Tensor) else math.log(x)
 
 
+def row_sum(x: Tensor) -> Tensor:
+    """Sum over the first dimension, row by row: its bits do not depend on the number of cells."""
+    first, *others = x.unbind(0)
+    for row in others:
+        first = first + row
+    return first
+
+
 def clip01(x: Tensor) -> Tensor:
     """Clip to [0, 1]."""
     return x.clamp(0.0, 1.0)

@@ -13,6 +13,7 @@ from neuralcrop.closures.base import Closure
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.ledger import Ledger
+from neuralcrop.core.numerics import row_sum
 from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.state import Layout, Stoichiometry
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
@@ -258,7 +259,7 @@ class CropModel(nn.Module, ABC):
 
     def stored(self, s: Mapping[str, Tensor], element: str) -> Tensor | None:
         """What the stocks of a cell hold of an element, ``[cell]``; None if there are none."""
-        rows = [s[name].reshape(-1, s[name].shape[-1]).sum(dim=0) for name in self.state.names
+        rows = [row_sum(s[name].reshape(-1, s[name].shape[-1])) for name in self.state.names
                 if REGISTRY[name].element == element and name not in self.reservoirs]
         return sum(rows[1:], rows[0]) if rows else None
 

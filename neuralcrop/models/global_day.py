@@ -11,7 +11,7 @@ from torch import Tensor
 from neuralcrop.closures.base import Features, scale_features
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Site
-from neuralcrop.core.numerics import quantum_of, spread_amount, whole_amount
+from neuralcrop.core.numerics import quantum_of, row_sum, spread_amount, whole_amount
 from neuralcrop.core.parameters import ParameterSpec, ParameterTable
 from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
@@ -241,7 +241,7 @@ class GlobalModel(GlobalField):
             self.state.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
         v = self._rounded(self.fluxes.stack(fluxes), solar_day)
         if self.nutrients:
-            clocks["nitrogen_taken_up"] = v[self.uptake_rows].sum(dim=0)
+            clocks["nitrogen_taken_up"] = row_sum(v[self.uptake_rows])
         return self.stoichiometry.rates(v, clocks), v
 
     def fallow_rates(

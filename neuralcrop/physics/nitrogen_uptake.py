@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from neuralcrop.core.numerics import clip01, limit_demand, safe_div, smooth_min
+from neuralcrop.core.numerics import clip01, limit_demand, row_sum, safe_div, smooth_min
 
 LOWEST_TEMPERATURE, BEST_TEMPERATURE = -25.0, 15.0
 """No uptake and full uptake, degC (LPJmL)."""
@@ -94,7 +94,7 @@ def limited_uptake(
     largest
         Largest uptake of a crop (g m-2 d-1), RNUPTAKEMAX of WOFOST 8.1.
     """
-    total = capacity.flatten(0, -2).sum(dim=0)
+    total = row_sum(capacity.flatten(0, -2))
     possible = smooth_min(total, demand.new_zeros(()) + largest, THETA)
     return capacity * safe_div(smooth_min(possible, demand, THETA), total)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features
-from neuralcrop.core.numerics import clip01, donor_limit, safe_div
+from neuralcrop.core.numerics import clip01, donor_limit, row_sum, safe_div
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import nitrogen_demand as demand
 from neuralcrop.physics import nitrogen_uptake as uptake
@@ -224,7 +224,7 @@ class CropNitrogen(Process):
         left = mobile * (1.0 - h * dying).clamp_min(0.0)
         moved = demand.translocation(left, organs[3], p["translocation_time"], gate, h)
         inner = reserve + moved.sum(dim=0) + resorbed.sum(dim=0)
-        wanted = (organs.sum(dim=0) * (1.0 + p["nitrogen_buffer"]) - inner).clamp_min(0.0)
+        wanted = (row_sum(organs) * (1.0 + p["nitrogen_buffer"]) - inner).clamp_min(0.0)
         wanted = growing * wanted
         open_ = torch.sigmoid((p["nitrogen_uptake_stage"] - development_stage) / UPTAKE_END_WIDTH)
         return Needs(organs, lost, resorbed, moved, wanted, open_ * wanted)
@@ -297,7 +297,7 @@ class CropNitrogen(Process):
         h : float
             Step of the limiter, d.
         """
-        taken = (nitrate_uptake + ammonium_uptake).sum(dim=0)
+        taken = row_sum(nitrate_uptake + ammonium_uptake)
         missing = torch.minimum(needs.wanted, p["largest_nitrogen_uptake"]) - taken
         fixed, spent = uptake.fixation(
             missing, clip01(p["fixation_share"]),
