@@ -80,12 +80,14 @@ def test_a_truth_is_found_again_on_the_other_half(tmp_path: Path) -> None:
     found = calibrate(model, replace(batch, table=table), p, lead=LEAD, iterations=40,
                       learning_rate=0.2)
     assert found is not None
-    assert found.loss[-1] < 0.05 * found.loss[0]
+    assert found.loss[-1] < 0.1 * found.loss[0]  # what is left are the priors
     with torch.no_grad():
         again = Phenology(model, batch, LEAD)(
             {**dict(model.table.layout.view(p)), **found.values})
-    scored = ~found.calibrated
+    seen, scored = found.calibrated, ~found.calibrated
     assert scored.any()
+    np.testing.assert_allclose(again.anthesis[seen], stages.anthesis[seen], atol=0.5)
+    np.testing.assert_allclose(again.maturity[seen], stages.maturity[seen], atol=0.5)
     np.testing.assert_allclose(again.anthesis[scored], stages.anthesis[scored], atol=3.0)
     np.testing.assert_allclose(again.maturity[scored], stages.maturity[scored], atol=4.0)
 
