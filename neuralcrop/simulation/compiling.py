@@ -12,9 +12,8 @@ import torch._functorch.config as functorch_config
 from torch import Tensor
 
 RECOMPUTE = {
-    "activation_memory_budget": 0.0, "aggressive_recomputation": True,
-    "ban_recompute_used_far_apart": False, "ban_recompute_long_fusible_chains": False,
-    "ban_recompute_materialized_backward": False,
+    "aggressive_recomputation": True, "ban_recompute_used_far_apart": False,
+    "ban_recompute_long_fusible_chains": False, "ban_recompute_materialized_backward": False,
 }
 """The backward day calculates what it needs of the forward day again from its inputs: there is
 less to store and to load."""
