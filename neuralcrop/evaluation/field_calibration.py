@@ -131,8 +131,8 @@ def split_trials(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, str]:
     """Which cells calibrate, by whole trials (one place and year), and how they were chosen.
 
     Trials are put in the order of a hash of seed and name, those with observed stages first, and
-    every other one calibrates. Where a crop has one trial only, its cultivars alternate, or its
-    treatments where there is one cultivar.
+    every other one calibrates; where fewer than two have stages, those with yields first. Where a
+    crop has one trial only, its cultivars alternate, or its treatments where there is one cultivar.
 
     Parameters
     ----------
@@ -143,6 +143,8 @@ def split_trials(table: pd.DataFrame, seed: int) -> tuple[np.ndarray, str]:
     """
     known = table[["anthesis", "maturity"]].notna().any(axis=1)
     unit, how = table["trial"].astype(str), "whole trials"
+    if unit[known].nunique() < 2:
+        known = known | table["yield"].notna()
     if unit[known].nunique() < 2:
         unit, how = table["cultivar"].astype(str), "cultivars of one trial"
         if unit[known].nunique() < 2:

@@ -36,7 +36,7 @@ def trials(names: list[str], cultivars: list[str] | None = None) -> pd.DataFrame
     n = len(names)
     return pd.DataFrame({
         "trial": names, "cultivar": cultivars or ["A"] * n, "experiment": names,
-        "treatment": range(n), "anthesis": 60.0, "maturity": 100.0})
+        "treatment": range(n), "anthesis": 60.0, "maturity": 100.0, "yield": 5.0})
 
 
 def test_halves_are_whole_trials() -> None:
@@ -49,6 +49,14 @@ def test_halves_are_whole_trials() -> None:
     assert set(table["trial"][seen]) == set(table.sample(frac=1.0, random_state=1)["trial"][again])
     other, _ = split_trials(table, seed=1)
     assert (other != seen).any()
+
+
+def test_trials_without_stages_stay_whole() -> None:
+    table = trials([f"t{k // 2}" for k in range(12)]).assign(anthesis=np.nan, maturity=np.nan)
+    seen, how = split_trials(table, seed=0)
+    assert how == "whole trials"
+    assert pd.Series(seen).groupby(table["trial"]).nunique().eq(1).all()
+    assert seen.sum() == 6
 
 
 @pytest.mark.parametrize(("cultivars", "how"), [
