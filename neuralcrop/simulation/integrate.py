@@ -282,6 +282,7 @@ class Stepper:
             model.state.rows(model.fallow_state.names), standing, former, observe,
             any(q.requires_grad for q in model.parameters()))
         x, season, n = state.x, state.season, forcing.n_days
+        span.ground(season)  # once, outside of segments that are recomputed
         if segment and torch.is_grad_enabled():
             for start in range(0, n, segment):
                 x, season = checkpoint(
