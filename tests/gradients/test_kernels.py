@@ -40,7 +40,11 @@ ELSEWHERE = {
 }
 
 # Steps whose declared slope is not their derivative.
-STRAIGHT_THROUGH = {"numerics.floor_to", "numerics.whole", "numerics.whole_amount"}
+STRAIGHT_THROUGH = {
+    "numerics.floor_to", "numerics.whole", "numerics.whole_amount", "numerics.spread_amount"}
+
+# Numbers, not tensors.
+CONSTANT = {"numerics.quantum_of"}
 
 
 def v(*values):
@@ -65,6 +69,7 @@ TABLES = (rows(0.5, 0.2, 0.0), rows(0.6, 0.4, 0.1), rows(0.4, 0.6, 0.2), rows(0.
 
 # fmt: off
 KERNELS = [
+    (numerics.row_sum, rows(0.3, 2.0, 0.5)),
     (numerics.log, v(0.5, 2.0)),
     (numerics.clip01, v(0.2, 1.5)),
     (numerics.clip, v(0.2, 1.5), v(0.1, 0.1), v(1.0, 1.0)),
@@ -425,7 +430,19 @@ def test_every_public_function_is_checked():
         for label, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not label.startswith("_")
     }
-    assert public - {name(case[0]) for case in KERNELS} == STRAIGHT_THROUGH
+    assert public - {name(case[0]) for case in KERNELS} == STRAIGHT_THROUGH | CONSTANT
+
+
+def test_spread_rounding_has_the_mean_of_the_flux_and_its_slope():
+    flux = torch.full((4,), 0.3, dtype=torch.float64, requires_grad=True)
+    days = torch.arange(1000, dtype=torch.float64)
+    spread = torch.stack([
+        numerics.spread_amount(flux, 1.0, torch.frac(day * 0.6180339887498949)) for day in days])
+    assert set(spread.detach().unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(spread.mean(dim=0), flux, atol=2e-3, rtol=0.0)
+    (slope,) = torch.autograd.grad(spread.sum(), flux)
+    torch.testing.assert_close(slope, torch.full_like(slope, 1000.0))
+    assert numerics.quantum_of("nitrogen", torch.float32) == 2.0**-15
 
 
 def test_floor_passes_gradients_straight_through():

@@ -102,7 +102,8 @@ def test_describe_lists_every_parameter_and_slot() -> None:
     records = describe()
     names = [p["name"] for r in records for p in r["parameters"]]
     assert len(names) == len(set(names))
-    assert {s for r in records for s in r["slots"]} == set(build_model().closures())
+    assert {s for r in records for s in r["slots"]} == set(
+        build_model(ModelSpec(nutrients=True)).closures())
     assert all(r["summary"] for r in records)
 
 
