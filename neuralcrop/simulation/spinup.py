@@ -98,7 +98,7 @@ class SpunUp:
         State to start from, at day 0.
     cycles : list of dict
         For each cycle, the mean carbon and nitrogen of the soil (g m-2) and ``change``, the mean
-        change of the pools it made relative to their sum.
+        change of the carbon pools since the cycle before relative to their sum.
     converged : bool
         Whether the last change was within the tolerance.
     """
@@ -143,9 +143,10 @@ def spin_up(
         sums = FluxSums(model, blocks.n_cells)
         end = blocks.run(chunks(), state, sums, progress)
         former, settled = settled, settle(model, sums)
+        reference = former or {name: model.state.get(sums.end, name) for name in settled}
         if former:  # crops answer to the soil: half steps keep both from swinging
             settled = {name: 0.5 * (value + former[name]) for name, value in settled.items()}
-        report.append(_change(model, sums.end, settled))
+        report.append(_change(reference, settled))
         state = fallow_again(model, end, settled)
         if report[-1]["change"] <= tolerance:
             break
@@ -232,14 +233,15 @@ def _over(a: Tensor, b: Tensor, fill: float) -> Tensor:
     return torch.where(b > 1e-12, a / b.clamp_min(1e-12), torch.full_like(b, fill))
 
 
-def _change(model: CropModel, x: Tensor, settled: Mapping[str, Tensor]) -> dict[str, float]:
-    """Soil of a cycle and how far it moved."""
-    moved = torch.zeros(x.shape[1], dtype=x.dtype)
+def _change(
+    before: Mapping[str, Tensor], settled: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Soil of a cycle and how far it moved from that of the cycle before."""
+    moved = torch.zeros_like(settled["surface_litter_carbon"])
     total = {"carbon": torch.zeros_like(moved), "nitrogen": torch.zeros_like(moved)}
     for name, value in settled.items():
         element = name.rsplit("_", 1)[-1]
-        now = model.state.get(x, name)
-        difference, sum_of = (value - now).abs(), value
+        difference, sum_of = (value - before[name]).abs(), value
         if value.dim() > 1:
             difference, sum_of = difference.sum(dim=0), value.sum(dim=0)
         total[element] += sum_of
