@@ -14,6 +14,7 @@ from neuralcrop.core.variables import FORCING_NAMES
 from neuralcrop.models import global_events
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_ import (
+    CROP_STOCKS,
     INITIAL_ROOT_DEPTH,
     MATURE,
     RIPE,
@@ -41,6 +42,7 @@ class GlobalField(CropModel):
     """State of a field between days; its day is `GlobalModel`'s."""
 
     can_fail = True
+    crop_stocks = CROP_STOCKS
     nutrients: bool
 
     def leaf_area_index(self, x: Mapping[str, Tensor], p: Mapping[str, Tensor]) -> Tensor:
