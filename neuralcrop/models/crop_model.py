@@ -251,11 +251,11 @@ class CropModel(nn.Module, ABC):
 
     def bare(self, x: Tensor, p: Tensor) -> Tensor:
         """Whether a crop that should have leaves has none, ``[cell]``; for sets with `can_fail`."""
-        raise NotImplementedError
+        raise NotImplementedError  # called only where `can_fail`
 
     def emergence_limit(self, p: Tensor) -> Tensor:
         """Days after sowing by which a crop has emerged or failed, for sets with `can_fail`."""
-        raise NotImplementedError
+        raise NotImplementedError  # called only where `can_fail`
 
     def stored(self, s: Mapping[str, Tensor], element: str) -> Tensor | None:
         """What the stocks of a cell hold of an element, ``[cell]``; None if there are none."""

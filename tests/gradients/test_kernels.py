@@ -5,7 +5,6 @@ formulas have NaN or infinite slopes. A test holds the tables complete.
 """
 
 import importlib
-import inspect
 import pkgutil
 
 import pytest
@@ -32,6 +31,17 @@ from neuralcrop.physics import (
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import photosynthesis_c3 as c3
 from neuralcrop.physics import photosynthesis_c4 as c4
+from tests.kernel_checks import (
+    check_edge,
+    check_one_graph,
+    check_single,
+    check_slopes,
+    label,
+    name,
+    public_functions,
+    rows,
+    v,
+)
 
 # Processes with files of their own tests.
 ELSEWHERE = {
@@ -45,16 +55,6 @@ STRAIGHT_THROUGH = {
 
 # Numbers, not tensors.
 CONSTANT = {"numerics.quantum_of"}
-
-
-def v(*values):
-    """A tensor whose gradient is checked."""
-    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
-
-
-def rows(*values):
-    """The same with a leading dimension."""
-    return torch.tensor(values, dtype=torch.float64).unsqueeze(-1).requires_grad_()
 
 
 def sun():
@@ -347,75 +347,20 @@ EDGES = [
 # fmt: on
 
 
-def name(case):
-    return f"{case.__module__.rsplit('.', 1)[-1]}.{case.__name__}"
-
-
-def leaves(arguments):
-    """All tensors with a gradient among nested arguments."""
-    for argument in arguments:
-        if isinstance(argument, torch.Tensor):
-            if argument.requires_grad:
-                yield argument
-        elif isinstance(argument, tuple):
-            yield from leaves(argument)
-
-
-def rebuild(arguments, tensors):
-    """The arguments with their leaves replaced, in order, by the given tensors."""
-    built = []
-    for argument in arguments:
-        if isinstance(argument, torch.Tensor):
-            built.append(next(tensors) if argument.requires_grad else argument)
-        elif isinstance(argument, tuple):
-            inner = rebuild(argument, tensors)
-            built.append(type(argument)(*inner) if hasattr(argument, "_fields") else tuple(inner))
-        else:
-            built.append(argument)
-    return built
-
-
-def fresh(tensors):
-    """Detached copies: inputs of other cases' functions must not link the graphs."""
-    return [tensor.detach().clone().requires_grad_() for tensor in tensors]
-
-
-def outputs(function, arguments, tensors):
-    result = function(*rebuild(arguments, iter(tensors)))
-    return (result,) if isinstance(result, torch.Tensor) else tuple(result)
-
-
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_gradcheck(case):
-    function, *arguments = case
-    inputs = fresh(leaves(arguments))
-    assert torch.autograd.gradcheck(
-        lambda *tensors: outputs(function, arguments, tensors), inputs, eps=1e-6, rtol=1e-4
-    )
+    check_slopes(case)
 
 
-@pytest.mark.parametrize("case", EDGES, ids=lambda case: f"{name(case[1])}: {case[0]}")
+@pytest.mark.parametrize("case", EDGES, ids=label)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_values_and_slopes_are_finite_at_the_edges(case, dtype):
-    _, function, *arguments = case
-    inputs = [tensor.to(dtype).detach().requires_grad_() for tensor in leaves(arguments)]
-    results = outputs(function, arguments, inputs)
-    assert all(torch.isfinite(result).all() for result in results)
-    assert all(result.dtype == dtype for result in results)
-    total = sum(result.sum() for result in results if result.requires_grad)
-    for gradient in torch.autograd.grad(total, inputs, allow_unused=True):
-        assert gradient is None or torch.isfinite(gradient).all()
+    assert all(result.dtype == dtype for result in check_edge(case, dtype))
 
 
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_single_precision_agrees(case):
-    function, *arguments = case
-    doubles = [tensor.detach() for tensor in leaves(arguments)]
-    expected = outputs(function, arguments, fresh(doubles))
-    singles = [tensor.float().requires_grad_() for tensor in doubles]
-    for actual, wanted in zip(outputs(function, arguments, singles), expected, strict=True):
-        assert actual.dtype == torch.float32
-        torch.testing.assert_close(actual.double(), wanted, rtol=5e-5, atol=5e-6)
+    check_single(case)
 
 
 def test_every_public_function_is_checked():
@@ -424,12 +369,7 @@ def test_every_public_function_is_checked():
         for module in pkgutil.iter_modules(neuralcrop.physics.__path__)
         if module.name not in ELSEWHERE
     ]
-    public = {
-        name(function)
-        for module in modules
-        for label, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not label.startswith("_")
-    }
+    public = public_functions(modules)
     assert public - {name(case[0]) for case in KERNELS} == STRAIGHT_THROUGH | CONSTANT
 
 
@@ -455,18 +395,4 @@ def test_floor_passes_gradients_straight_through():
 
 @pytest.mark.slow
 def test_every_kernel_traces_into_one_graph():
-    """All kernels in one torch.compile(fullgraph=True) graph, as the day is compiled."""
-    arguments = [case[1:] for case in KERNELS]
-    inputs = [tensor.detach() for tensor in leaves(arguments)]
-
-    def everything(*tensors):
-        supply = iter(tensors)
-        results = []
-        for function, *args in KERNELS:
-            result = function(*rebuild(args, supply))
-            results += [result] if isinstance(result, torch.Tensor) else [*result]
-        return torch.stack([result.sum() for result in results])
-
-    torch._dynamo.reset()
-    compiled = torch.compile(everything, fullgraph=True, dynamic=False, backend="eager")
-    torch.testing.assert_close(compiled(*inputs), everything(*inputs), rtol=1e-12, atol=1e-12)
+    check_one_graph(KERNELS)

@@ -1,7 +1,5 @@
 """Gradients of the functions after LPJmL, and their values where naive formulas fail."""
 
-import inspect
-
 import pytest
 import torch
 
@@ -9,11 +7,15 @@ from neuralcrop.physics import harvest_index, lpjml_versions
 from neuralcrop.physics import haxeltine_prentice as hp
 from neuralcrop.physics import lpjml_transpiration as surface
 from neuralcrop.physics.lpjml_versions import LPJML6 as V6
-
-
-def v(*values):
-    return torch.tensor(values, dtype=torch.float64, requires_grad=True)
-
+from tests.kernel_checks import (
+    check_edge,
+    check_single,
+    check_slopes,
+    label,
+    name,
+    public_functions,
+    v,
+)
 
 WHEAT = (v(0.0), v(12.0), v(17.0), v(40.0))
 SUN = (v(5e6, 2e6), v(14.0, 9.0))
@@ -70,75 +72,25 @@ EDGES = [
 ]
 
 
-def label(case):
-    named = [part for part in case[:2] if callable(part)]
-    return named[0].__name__ if case[0] is named[0] else f"{named[0].__name__}: {case[0]}"
-
-
-def tensors(arguments):
-    for argument in arguments:
-        if isinstance(argument, torch.Tensor):
-            yield argument
-        elif isinstance(argument, tuple):
-            yield from tensors(argument)
-
-
-def rebuilt(arguments, replacements):
-    out = []
-    for argument in arguments:
-        if isinstance(argument, torch.Tensor):
-            out.append(next(replacements))
-        elif isinstance(argument, tuple):
-            out.append(type(argument)(*rebuilt(argument, replacements)))
-        else:
-            out.append(argument)
-    return out
-
-
-def outputs(function, arguments, inputs):
-    result = function(*rebuilt(arguments, iter(inputs)))
-    return (result,) if isinstance(result, torch.Tensor) else tuple(result)
-
-
-def copies(arguments, dtype=torch.float64):
-    return [t.detach().to(dtype).requires_grad_() for t in tensors(arguments)]
-
-
 @pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_gradcheck(case):
-    function, *arguments = case
-    assert torch.autograd.gradcheck(
-        lambda *inputs: outputs(function, arguments, inputs), copies(arguments), eps=1e-6,
-        rtol=1e-4)
+    check_slopes(case)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("case", EDGES, ids=label)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_values_and_slopes_are_finite_at_the_edges(case, dtype):
-    _, function, *arguments = case
-    inputs = copies(arguments, dtype)
-    results = outputs(function, arguments, inputs)
-    assert all(result.dtype == dtype and torch.isfinite(result).all() for result in results)
-    total = sum(result.sum() for result in results)
-    for gradient in torch.autograd.grad(total, inputs, allow_unused=True):
-        assert gradient is None or torch.isfinite(gradient).all()
+    assert all(result.dtype == dtype for result in check_edge(case, dtype))
 
 
 @pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_single_precision_agrees(case):
-    function, *arguments = case
-    singles = outputs(function, arguments, copies(arguments, torch.float32))
-    for single, double in zip(
-            singles, outputs(function, arguments, copies(arguments)), strict=True):
-        torch.testing.assert_close(single.double(), double, rtol=5e-5, atol=5e-6)
+    check_single(case)
 
 
 def test_every_public_function_is_checked():
-    public = {
-        name for module in (hp, surface, harvest_index)
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not name.startswith("_")}
-    assert public == {case[0].__name__ for case in KERNELS}
+    public = public_functions((hp, surface, harvest_index))
+    assert public == {name(case[0]) for case in KERNELS}
 
 
 def test_unknown_versions_are_refused():

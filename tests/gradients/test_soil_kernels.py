@@ -1,13 +1,22 @@
 """Gradients of every public function of soil heat, carbon and nitrogen, as in test_kernels."""
 
 import importlib
-import inspect
 
 import pytest
 import torch
-from test_kernels import fresh, leaves, name, outputs, rows, v
 
 from neuralcrop.physics import soil_carbon, soil_heat, soil_nitrogen
+from tests.kernel_checks import (
+    check_edge,
+    check_one_graph,
+    check_single,
+    check_slopes,
+    label,
+    name,
+    public_functions,
+    rows,
+    v,
+)
 
 MODULES = ("soil_carbon", "soil_heat", "soil_nitrogen")
 
@@ -91,62 +100,28 @@ EDGES = [
 # fmt: on
 
 
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_gradcheck(case):
-    function, *arguments = case
-    inputs = fresh(leaves(arguments))
-    assert torch.autograd.gradcheck(
-        lambda *tensors: outputs(function, arguments, tensors), inputs, eps=1e-6, rtol=1e-4
-    )
+    check_slopes(case)
 
 
-@pytest.mark.parametrize("case", EDGES, ids=lambda case: f"{name(case[1])}: {case[0]}")
+@pytest.mark.parametrize("case", EDGES, ids=label)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_values_and_slopes_are_finite_at_the_edges(case, dtype):
-    _, function, *arguments = case
-    inputs = [tensor.to(dtype).detach().requires_grad_() for tensor in leaves(arguments)]
-    results = outputs(function, arguments, inputs)
-    assert all(torch.isfinite(result).all() for result in results)
-    assert all(result.dtype == dtype for result in results)
-    total = sum(result.sum() for result in results if result.requires_grad)
-    for gradient in torch.autograd.grad(total, inputs, allow_unused=True):
-        assert gradient is None or torch.isfinite(gradient).all()
+    assert all(result.dtype == dtype for result in check_edge(case, dtype))
 
 
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_single_precision_agrees(case):
-    function, *arguments = case
-    doubles = [tensor.detach() for tensor in leaves(arguments)]
-    expected = outputs(function, arguments, fresh(doubles))
-    singles = [tensor.float().requires_grad_() for tensor in doubles]
-    for actual, wanted in zip(outputs(function, arguments, singles), expected, strict=True):
-        assert actual.dtype == torch.float32
-        torch.testing.assert_close(actual.double(), wanted, rtol=5e-5, atol=5e-6)
+    check_single(case)
 
 
 def test_every_public_function_is_checked():
     modules = [importlib.import_module(f"neuralcrop.physics.{label}") for label in MODULES]
-    public = {
-        name(function)
-        for module in modules
-        for label, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not label.startswith("_")
-    }
+    public = public_functions(modules)
     assert public == {name(case[0]) for case in KERNELS}
 
 
 @pytest.mark.slow
 def test_every_kernel_traces_into_one_graph():
-    inputs = [tensor.detach() for tensor in leaves([case[1:] for case in KERNELS])]
-
-    def everything(*tensors):
-        supply = iter(tensors)
-        results = []
-        for function, *args in KERNELS:
-            count = sum(1 for _ in leaves(args))
-            results += outputs(function, args, [next(supply) for _ in range(count)])
-        return torch.stack([result.sum() for result in results])
-
-    torch._dynamo.reset()
-    compiled = torch.compile(everything, fullgraph=True, dynamic=False, backend="eager")
-    torch.testing.assert_close(compiled(*inputs), everything(*inputs), rtol=1e-12, atol=1e-12)
+    check_one_graph(KERNELS)

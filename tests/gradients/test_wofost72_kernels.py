@@ -1,12 +1,10 @@
 """Gradients of every public function of physics.wofost72, as in test_kernels."""
 
 import importlib
-import inspect
 import pkgutil
 
 import pytest
 import torch
-from test_kernels import fresh, leaves, name, outputs, rows, v
 
 import neuralcrop.physics.wofost72 as package
 from neuralcrop.physics.wofost72 import (
@@ -20,6 +18,17 @@ from neuralcrop.physics.wofost72 import (
     water,
 )
 from neuralcrop.physics.wofost72 import leaves as leaf
+from tests.kernel_checks import (
+    check_edge,
+    check_one_graph,
+    check_single,
+    check_slopes,
+    label,
+    name,
+    public_functions,
+    rows,
+    v,
+)
 
 # Lists to nodes, and yes or no.
 WITHOUT_GRADIENT = {
@@ -170,50 +179,22 @@ EDGES = [
 NOTHING = {"night", "no leaf", "no day", "nothing grown", "all dead"}
 
 
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_gradcheck(case):
-    function, *arguments = case
-    inputs = fresh(leaves(arguments))
-    assert torch.autograd.gradcheck(
-        # A derivative of 2e7 J m-2 d-1 needs another step than one of a share.
-        lambda *factors: [
-            value
-            for value in outputs(
-                function,
-                arguments,
-                [x * factor for x, factor in zip(inputs, factors, strict=True)],
-            )
-            if value.requires_grad
-        ],
-        [torch.ones_like(x).requires_grad_() for x in inputs],
-        eps=1e-6,
-        rtol=1e-4,
-        atol=1e-6,
-    )
+    check_slopes(case)
 
 
-@pytest.mark.parametrize("case", EDGES, ids=lambda case: f"{name(case[1])}: {case[0]}")
+@pytest.mark.parametrize("case", EDGES, ids=label)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_values_and_slopes_are_finite_at_the_edges(case, dtype):
-    label, function, *arguments = case
-    inputs = [tensor.to(dtype).detach().requires_grad_() for tensor in leaves(arguments)]
-    results = outputs(function, arguments, inputs)
-    assert all(torch.isfinite(result).all() for result in results)
-    total = sum(result.sum() for result in results if result.requires_grad)
-    for gradient in torch.autograd.grad(total, inputs, allow_unused=True):
-        assert gradient is None or torch.isfinite(gradient).all()
-    if label in NOTHING:
+    results = check_edge(case, dtype)
+    if case[0] in NOTHING:
         assert all((result == 0.0).all() for result in results)
 
 
-@pytest.mark.parametrize("case", KERNELS, ids=lambda case: name(case[0]))
+@pytest.mark.parametrize("case", KERNELS, ids=label)
 def test_single_precision_agrees(case):
-    function, *arguments = case
-    doubles = [tensor.detach() for tensor in leaves(arguments)]
-    expected = outputs(function, arguments, fresh(doubles))
-    singles = [tensor.float().requires_grad_() for tensor in doubles]
-    for actual, wanted in zip(outputs(function, arguments, singles), expected, strict=True):
-        torch.testing.assert_close(actual.double(), wanted, rtol=5e-5, atol=5e-6)
+    check_single(case)
 
 
 def test_ages_have_a_gradient_only_when_smooth():
@@ -230,29 +211,10 @@ def test_every_public_function_is_checked():
         importlib.import_module(f"{package.__name__}.{module.name}")
         for module in pkgutil.iter_modules(package.__path__)
     ]
-    public = {
-        name(function)
-        for module in modules
-        for label, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not label.startswith("_")
-    }
+    public = public_functions(modules)
     assert public - {name(case[0]) for case in KERNELS} == WITHOUT_GRADIENT
 
 
 @pytest.mark.slow
 def test_every_kernel_traces_into_one_graph():
-    """All kernels in one torch.compile(fullgraph=True) graph, as the day is compiled."""
-    arguments = [case[1:] for case in KERNELS]
-    inputs = [tensor.detach() for tensor in leaves(arguments)]
-
-    def everything(*tensors):
-        remaining, results = list(tensors), []
-        for case in KERNELS:
-            size = len(list(leaves(case[1:])))
-            taken, remaining = remaining[:size], remaining[size:]
-            results.extend(outputs(case[0], case[1:], taken))
-        return results
-
-    compiled = torch.compile(everything, fullgraph=True, backend="aot_eager")
-    for actual, wanted in zip(compiled(*inputs), everything(*inputs), strict=True):
-        torch.testing.assert_close(actual, wanted)
+    check_one_graph(KERNELS)
