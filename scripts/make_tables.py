@@ -22,7 +22,8 @@ from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.variables import REGISTRY, Variable
 from neuralcrop.crops import crop_names, load_catalogue, load_crop
 from neuralcrop.models.global_ import EVENT_SPECS
-from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
+from neuralcrop.models.global_day import GlobalModel
+from neuralcrop.models.global_processes import GlobalCropProcesses
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
 from neuralcrop.simulation.events import SEASON

@@ -98,6 +98,16 @@ class FieldTables:
     left_out: list[str] = field(default_factory=list)
 
 
+def _loaded(path: Path, expected: str, problems: Problems) -> xr.Dataset | None:
+    """The file in memory; None where it cannot be read."""
+    try:
+        with xr.open_dataset(path) as opened:
+            return opened.load()
+    except (OSError, ValueError) as error:
+        problems.add(path.name, f"cannot be read ({error})", expected, "")
+        return None
+
+
 def read_tables(path: str | Path, problems: Problems) -> FieldTables | None:
     """Read a file of several tables; None where it cannot be read.
 
@@ -109,11 +119,8 @@ def read_tables(path: str | Path, problems: Problems) -> FieldTables | None:
         Receives everything that is wrong.
     """
     path = Path(path)
-    try:
-        with xr.open_dataset(path) as opened:
-            data = opened.load()
-    except (OSError, ValueError) as error:
-        problems.add(path.name, f"cannot be read ({error})", "a NetCDF file of experiments", "")
+    data = _loaded(path, "a NetCDF file of experiments", problems)
+    if data is None:
         return None
     lacking = [(d, v) for d, names in NEEDED.items() for v in names
                if v not in data or data[v].dims[:1] != (d,)]
@@ -266,11 +273,8 @@ def read_site_years(path: str | Path, crop: str, problems: Problems) -> FieldTab
         Receives everything that is wrong.
     """
     path = Path(path)
-    try:
-        with xr.open_dataset(path) as opened:
-            data = opened.load()
-    except (OSError, ValueError) as error:
-        problems.add(path.name, f"cannot be read ({error})", "a NetCDF file of site-years", "")
+    data = _loaded(path, "a NetCDF file of site-years", problems)
+    if data is None:
         return None
     lacking = [n for n in SITE_YEAR if n not in data]
     for name in lacking:

@@ -17,38 +17,25 @@ from neuralcrop.core.state import Layout
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
 from neuralcrop.models.crop_model import NUTRIENT_RECORD, WATER_CARBON_RECORD
 from neuralcrop.models.global_ import EVENT_SPECS, layouts, rounding
-from neuralcrop.models.global_components import USUAL, component
 from neuralcrop.models.global_field import GlobalField
 from neuralcrop.models.global_nutrients import (
     FALLOW_NUTRIENTS,
     CropDay,
     Ground,
-    NutrientProcesses,
     SoilDay,
     ground,
     nutrient_day,
     start_soil,
     stress,
 )
+from neuralcrop.models.global_processes import FALLOW_PROCESSES, GlobalCropProcesses
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import radiation
 from neuralcrop.physics.harvest_index import Organs
-from neuralcrop.processes.energy_water import (
-    EnergyBalance,
-    Evaporative,
-    Interception,
-    SoilEvaporation,
-)
-from neuralcrop.processes.growth import (
-    HeatDamage,
-    LeafDynamics,
-    Respiration,
-    RootGrowth,
-    StemsAndRoots,
-)
-from neuralcrop.processes.phenology import ThermalTimePhenology
-from neuralcrop.processes.photosynthesis import TwoLeafLight
-from neuralcrop.processes.water import Pond, Snow, SnowFluxes, SoilColumn, SoilWater
+from neuralcrop.processes.energy_water import Evaporative
+from neuralcrop.processes.nitrogen import NO_STRESS
+from neuralcrop.processes.phenology import Development
+from neuralcrop.processes.water import SnowFluxes, SoilColumn
 
 MJ_PER_WATT_DAY = 0.0864
 """W m-2 over a day to MJ m-2 d-1."""
@@ -60,9 +47,8 @@ GROWTH_TEMPERATURE_DAYS = 30.0
 """Memory of the growth temperature, d (Kattge and Knorr 2007)."""
 
 
-FALLOW_PROCESSES = ("energy", "snow", "pond", "soil_evaporation", "soil")
-"""Processes that go on where no crop stands."""
-
+TAKEN_UP = ("nitrate_uptake", "ammonium_uptake", "nitrogen_fixation")
+"""Fluxes of nitrogen into the crop."""
 
 GOLDEN = 0.6180339887498949
 """Its multiples fill the unit interval most evenly."""
@@ -91,53 +77,6 @@ class _Air(NamedTuple):
     wetness: Tensor
     energy: Evaporative
     features: Features | None
-
-
-class GlobalCropProcesses(NutrientProcesses):
-    """Processes of the `global` set with their closure slots.
-
-    Parameters
-    ----------
-    photosynthesis, transpiration, allocation : str
-        Names of components (`neuralcrop.models.global_components.ALTERNATIVES`).
-    version : str
-        Of LPJmL, whose constants the components after it take.
-    nutrients : bool
-        With the processes of nitrogen and soil organic matter.
-    freezing : bool
-        Soil water takes up and gives off latent heat as it freezes and thaws.
-    """
-
-    def __init__(
-        self, photosynthesis: str = USUAL["photosynthesis"],
-        transpiration: str = USUAL["transpiration"], allocation: str = USUAL["allocation"],
-        version: str = "lpjml6", nutrients: bool = False, freezing: bool = False,
-    ) -> None:
-        super().__init__()
-        chosen = {"photosynthesis": photosynthesis, "transpiration": transpiration,
-                  "allocation": allocation}
-        words = () if chosen == USUAL else (*chosen.values(), version)
-        if nutrients:
-            words = (*words, "nutrients", version, *(("freezing",) if freezing else ()))
-        self.variant = " ".join(words)
-        self.phenology = ThermalTimePhenology()
-        self.light = TwoLeafLight()
-        self.photosynthesis = component("photosynthesis", photosynthesis, version)
-        self.energy = EnergyBalance()
-        self.interception = Interception()
-        self.transpiration = component("transpiration", transpiration, version)
-        self.soil_evaporation = SoilEvaporation()
-        self.respiration = Respiration()
-        self.allocation = component("allocation", allocation, version)
-        self.leaves = LeafDynamics()
-        self.organs = StemsAndRoots()
-        self.roots = RootGrowth()
-        self.heat = HeatDamage()
-        self.snow = Snow()
-        self.pond = Pond()
-        self.soil = SoilWater()
-        if nutrients:
-            self.add_nutrients(version, freezing)
 
 
 class GlobalModel(GlobalField):
@@ -182,8 +121,6 @@ class GlobalModel(GlobalField):
             for s in getattr(self.parts, process).specs})
         quanta, phases = rounding(nutrients)
         self.soil_rows = int(sum(phases))
-        self.uptake_rows = rows.fluxes.rows(
-            ("nitrate_uptake", "ammonium_uptake", "nitrogen_fixation")) if nutrients else []
         self.register_buffer("quanta", torch.tensor(quanta).unsqueeze(-1), persistent=False)
         self.register_buffer("phases", torch.tensor(phases).unsqueeze(-1), persistent=False)
 
@@ -241,7 +178,8 @@ class GlobalModel(GlobalField):
             self.state.view(x), _weather(weather), solar_day, self.table.layout.view(p), place, h)
         v = self._rounded(self.fluxes.stack(fluxes), solar_day)
         if self.nutrients:
-            clocks["nitrogen_taken_up"] = row_sum(v[self.uptake_rows])
+            clocks["nitrogen_taken_up"] = row_sum(torch.cat([
+                self.fluxes.get(v, name).reshape(-1, v.shape[1]) for name in TAKEN_UP]))
         return self.stoichiometry.rates(v, clocks), v
 
     def fallow_rates(
@@ -290,13 +228,11 @@ class GlobalModel(GlobalField):
 
         grow = parts.phenology(
             p, stage, x["vernalisation_days"], w["tas"], photoperiod, features, h)
-        held = stress(parts, p, x, features) if self.nutrients else None
-        able = p
-        if held is not None and "vcmax25" in p:
-            able = {**p, "vcmax25": p["vcmax25"] * held.vcmax_factor}
+        held = stress(parts, p, x, features) if self.nutrients else NO_STRESS
         light = parts.light(sun, air.rsds, w["tasmin"], w["tasmax"], w["vap"], lai)
         leaves = parts.photosynthesis.potential(
-            able, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features)
+            p, light, lai, x["growth_temperature"], stage, w["ps"], w["co2"], features,
+            held.vcmax_factor)
 
         snow = parts.snow(p, w["pr"], w["tas"], x["snow_water"], air.energy.soil_potential, h)
         intercepted, wet = parts.interception(p, snow.rain, lai, air.energy.canopy_potential)
@@ -312,19 +248,15 @@ class GlobalModel(GlobalField):
         maintenance = parts.respiration(
             p, leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"], lai, stage,
             w["tas"])
-        sink, filling = parts.leaves.sink(p, leaf, lai, w["tas"]), x["grain_set"]
-        dying: Tensor | float = 0.0
-        if held is not None:
-            sink, filling = sink * held.leaf_sink_factor, filling * held.storage_sink_factor
-            dying = held.leaf_death_rate
-            if "leaf_share" in p:  # shoots grow fewer leaves, and more of the rest
-                able = able | {"leaf_share": p["leaf_share"] * held.leaf_sink_factor}
         growth = parts.allocation(
-            able, stage, grow.growing, x["reserve_carbon"], maintenance, sink, filling, features, h,
-            Organs(leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"]))
+            p, stage, grow.growing, x["reserve_carbon"], maintenance,
+            parts.leaves.sink(p, leaf, lai, w["tas"]) * held.leaf_sink_factor,
+            x["grain_set"] * held.storage_sink_factor, features, h,
+            Organs(leaf, x["stem_carbon"], x["root_carbon"], x["storage_carbon"]),
+            held.leaf_sink_factor)
         ageing, lost = parts.leaves.losses(
             p, x["leaf_carbon"], lai, w["tas"], w["tasmin"], x["snow_water"], demand.opening,
-            grow.growing, growth.deficit, dying, features, h)
+            grow.growing, growth.deficit, held.leaf_death_rate, features, h)
         organs = parts.organs(
             p, stage, grow.growing, x["stem_carbon"], x["root_carbon"], h)
 
@@ -336,29 +268,30 @@ class GlobalModel(GlobalField):
             "storage_growth": growth.storage,
             "leaf_ageing": ageing, "leaf_loss": lost, **organs._asdict(), **water,
         }
-        clocks = {
+        clocks = self._clocks(x, w, p, place, grow, demand.opening, lai, h)
+        crop = CropDay(
+            grow.growing, growth,
+            torch.stack((ageing[-1] + lost.sum(dim=0), organs.stem_loss, organs.root_loss)),
+            air.roots, air.available, air.wetness)
+        return self._with_nutrients(fluxes, clocks, x, w, p, place, air, crop, h)
+
+    def _clocks(
+        self, x: dict[str, Tensor], w: dict[str, Tensor], p: dict[str, Tensor], place: Place,
+        grow: Development, opening: Tensor, lai: Tensor, h: float,
+    ) -> dict[str, Tensor]:
+        """Rates of what is no stock, under a crop."""
+        parts, stage = self.parts, x["development_stage"]
+        return {
             "development_stage": grow.development_stage,
             "vernalisation_days": grow.vernalisation_days,
             "vegetative_days": grow.vegetative_days,
             "reproductive_days": grow.reproductive_days,
             "grain_set": -parts.heat(p, stage, x["grain_set"], w["tasmax"], grow.growing, h),
             "root_depth": parts.roots(
-                p, x["root_depth"], place.column.depth, grow.vegetative, demand.opening, h),
+                p, x["root_depth"], place.column.depth, grow.vegetative, opening, h),
             "peak_leaf_area": (lai - x["peak_leaf_area"]).clamp_min(0.0) / h,
             "growth_temperature": _growth_temperature(x, w),
         }
-        if place.ground is not None:
-            crop = CropDay(
-                grow.growing, growth,
-                growth.maintenance_respiration + growth.growth_respiration + growth.leaf
-                + growth.stem + growth.root + growth.storage,
-                torch.stack((ageing[-1] + lost.sum(dim=0), organs.stem_loss, organs.root_loss)),
-                air.roots, air.available, air.wetness)
-            more, pace = nutrient_day(
-                parts, p, x, place.ground, _soil_day(x, place, water), crop, w["tas"],
-                w["sfcwind"], features, h)
-            fluxes, clocks = fluxes | more, clocks | pace
-        return fluxes, clocks
 
     def _fallow_day(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -372,12 +305,23 @@ class GlobalModel(GlobalField):
         water = self._water(x, place, air, snow, bare, bare, h)
         clocks = {name: bare for name in self.fallow_state.names if REGISTRY[name].element is None}
         clocks["growth_temperature"] = _growth_temperature(x, w)
-        if place.ground is not None:
-            more, pace = nutrient_day(
-                self.parts, p, x, place.ground, _soil_day(x, place, water), None, w["tas"],
-                w["sfcwind"], air.features, h)
-            water, clocks = water | more, clocks | pace
-        return water, clocks
+        return self._with_nutrients(water, clocks, x, w, p, place, air, None, h)
+
+    def _with_nutrients(
+        self, fluxes: dict[str, Tensor], clocks: dict[str, Tensor], x: dict[str, Tensor],
+        w: dict[str, Tensor], p: dict[str, Tensor], place: Place, air: _Air,
+        crop: CropDay | None, h: float,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Fluxes and clocks with those of nitrogen and soil, where they are simulated."""
+        if place.ground is None:
+            return fluxes, clocks
+        soil = SoilDay(
+            x["soil_water"], place.column.saturation, fluxes["percolation"],
+            fluxes["rain_runoff"] + fluxes["melt_runoff"] + fluxes["ponded_overflow"],
+            x["snow_water"])
+        more, pace = nutrient_day(
+            self.parts, p, x, place.ground, soil, crop, w["tas"], w["sfcwind"], air.features, h)
+        return fluxes | more, clocks | pace
 
     def _air(
         self, x: dict[str, Tensor], w: dict[str, Tensor], solar_day: Tensor,
@@ -430,12 +374,6 @@ class GlobalModel(GlobalField):
         if not self.neural:
             return None
         return scale_features(w["tas"], w["rsds"], vpd, wetness, stage, lai, w["co2"])
-
-
-def _soil_day(x: Mapping[str, Tensor], place: Place, water: Mapping[str, Tensor]) -> SoilDay:
-    return SoilDay(
-        x["soil_water"], place.column.saturation, water["percolation"],
-        water["rain_runoff"] + water["melt_runoff"] + water["ponded_overflow"], x["snow_water"])
 
 
 def _weather(values: Tensor) -> dict[str, Tensor]:

@@ -118,13 +118,19 @@ class CropDay(NamedTuple):
 
     growing: Tensor
     growth: Growth
-    spent: Tensor
-    """Carbon that has left the reserve, g m-2 d-1."""
     lost: Tensor
     """Carbon of leaves, stems and roots that died, g m-2 d-1, ``[3, cell]``."""
     roots: Tensor
     available: Tensor
     wetness: Tensor
+
+
+    @property
+    def spent(self) -> Tensor:
+        """Carbon that has left the reserve, g m-2 d-1, ``[cell]``."""
+        g = self.growth
+        return (g.maintenance_respiration + g.growth_respiration + g.leaf + g.stem + g.root
+                + g.storage)
 
 
 class SoilDay(NamedTuple):

@@ -23,8 +23,9 @@ from neuralcrop.core.parameters import (
 from neuralcrop.crops import BLOCKS, crop_names, load_catalogue, wofost72
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.global_components import USUAL, alternative_parameters, check_choices
-from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
+from neuralcrop.models.global_day import GlobalModel
 from neuralcrop.models.global_nutrients import nutrient_parameters
+from neuralcrop.models.global_processes import GlobalCropProcesses
 from neuralcrop.models.wofost72 import Wofost72
 from neuralcrop.models.wofost72_field import Production
 from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES

@@ -77,6 +77,24 @@ class Respiration(Process):
         return at_25 * respiration.q10(tas, p["respiration_q10"], 25.0)
 
 
+def available_carbon(
+    p: Parameters, growing: Tensor, reserve: Tensor, maintenance: Tensor, h: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Maintenance paid (g m-2 d-1), the reserve left (g m-2), and what growth may take a day."""
+    paid = limit_demand(reserve, growing * maintenance, h)
+    left = (reserve - paid * h).clamp_min(0.0)
+    return paid, left, donor_limit(left, growing * p["reserve_turnover"], h)
+
+
+def build(p: Parameters, used: Organs, paid: Tensor, deficit: Tensor) -> Growth:
+    """Organs built from the carbon used for each, and the respiration of it, g m-2 d-1."""
+    built = Organs(*(u * p[f"efficiency_{organ}"]
+                     for organ, u in zip(Organs._fields, used, strict=True)))
+    spent = used.leaf + used.stem + used.root + used.storage
+    return Growth(*built, spent - (built.leaf + built.stem + built.root + built.storage), paid,
+                  deficit)
+
+
 class Allocation(Process):
     """Reserve carbon to maintenance first, then to organs by development stage.
 
@@ -102,7 +120,7 @@ class Allocation(Process):
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
         maintenance: Tensor, leaf_sink: Tensor, grain_set: Tensor, features: Features | None,
-        h: float, organs: Organs,
+        h: float, organs: Organs, leaf_growth: Tensor | float = 1.0,
     ) -> Growth:
         """Fluxes out of the reserve.
 
@@ -122,25 +140,18 @@ class Allocation(Process):
             Step of the limiter, d; 0 for its continuous limit.
         organs : Organs
             Carbon of the organs, which the tables do not look at.
+        leaf_growth : Tensor or float
+            Share of leaf growth that nitrogen leaves; the others take the rest, ``[cell]``.
         """
-        paid = limit_demand(reserve, growing * maintenance, h)
-        left = (reserve - paid * h).clamp_min(0.0)
-        available = donor_limit(left, growing * p["reserve_turnover"], h)
+        paid, _, available = available_carbon(p, growing, reserve, maintenance, h)
         shares = allocation.partition(
-            development_stage, p["root_share"], p["leaf_share"], p["stem_share"],
+            development_stage, p["root_share"], p["leaf_share"] * leaf_growth, p["stem_share"],
             p["storage_share"], 0.0, STAGE_SPACING)
         sink = self.storage_demand(grain_set, features).clamp_max(1.0)
         storage = available * shares.storage * sink
         leaf_used = smooth_min(available * shares.leaf, leaf_sink / p["efficiency_leaf"], 0.95)
-        stem = available * shares.stem
-        root = available * shares.root
-        built = (
-            leaf_used * p["efficiency_leaf"], stem * p["efficiency_stem"],
-            root * p["efficiency_root"], storage * p["efficiency_storage"],
-        )
-        used = leaf_used + stem + root + storage
-        return Growth(*built, used - sum(built[1:], built[0]), paid,
-                      growing * maintenance - paid)
+        used = Organs(leaf_used, available * shares.stem, available * shares.root, storage)
+        return build(p, used, paid, growing * maintenance - paid)
 
     def seed_root_share(self, p: Parameters) -> Tensor:
         """Share of the seed that becomes roots, ``[cell]``."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core import constants as const
-from neuralcrop.core.numerics import donor_limit, limit_demand, smooth_min
+from neuralcrop.core.numerics import smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, canopy, harvest_index
 from neuralcrop.physics import evapotranspiration as et
@@ -26,7 +26,7 @@ from neuralcrop.processes.energy_water import (
     Evaporative,
     Transpired,
 )
-from neuralcrop.processes.growth import Growth
+from neuralcrop.processes.growth import Growth, available_carbon, build
 from neuralcrop.processes.photosynthesis import Light, choose_pathway
 
 SHORTEST_DAY = 60.0
@@ -93,6 +93,7 @@ class HaxeltinePrenticePhotosynthesis(Process):
     def potential(
         self, p: Parameters, light: Light, lai: Tensor, growth_temperature: Tensor,
         development_stage: Tensor, ps: Tensor, co2: Tensor, features: Features | None,
+        nitrogen: Tensor | float = 1.0,
     ) -> DailyLeaves:
         """Capacity of the canopy and its conductance with enough water.
 
@@ -107,6 +108,8 @@ class HaxeltinePrenticePhotosynthesis(Process):
             effect here.
         features : Features or None
             For a neural closure.
+        nitrogen : Tensor or float
+            Share of the best capacity that leaf nitrogen leaves, ``[cell]``.
         """
         v = self.constants
         seconds = light.seconds.sum(dim=0)
@@ -124,7 +127,7 @@ class HaxeltinePrenticePhotosynthesis(Process):
         best = self._efficiencies(p, leaves, optimal, co2)
         b = _by_pathway(p, v.leaf_respiration_c3, v.leaf_respiration_c4)
         capacity = self.vcmax(
-            hp.optimum_capacity(best, apar, hours, b, v.curvature), features)
+            hp.optimum_capacity(best, apar, hours, b, v.curvature), features) * nitrogen
         net = self._assimilation(p, leaves._replace(capacity=capacity), best).net.clamp_min(0.0)
         carried = 1e-6 * co2 * (1.0 - optimal) * hp.CARBON_MASS * seconds.clamp_min(SHORTEST_DAY)
         resistance = 1e3 / p["minimum_conductance"]
@@ -292,7 +295,7 @@ class HarvestIndexAllocation(Process):
     def forward(
         self, p: Parameters, development_stage: Tensor, growing: Tensor, reserve: Tensor,
         maintenance: Tensor, leaf_sink: Tensor, grain_set: Tensor, features: Features | None,
-        h: float, organs: harvest_index.Organs,
+        h: float, organs: harvest_index.Organs, leaf_growth: Tensor | float = 1.0,
     ) -> Growth:
         """Fluxes out of the reserve.
 
@@ -302,18 +305,15 @@ class HarvestIndexAllocation(Process):
             As for `Allocation`.
         organs : Organs
             Carbon of the organs, g m-2, ``[cell]``.
+        leaf_growth : Tensor or float
+            Share of leaf growth that nitrogen leaves, ``[cell]``.
         """
-        paid = limit_demand(reserve, growing * maintenance, h)
-        left = (reserve - paid * h).clamp_min(0.0)
-        available = donor_limit(left, growing * p["reserve_turnover"], h)
+        paid, left, available = available_carbon(p, growing, reserve, maintenance, h)
         wanted = self.wanted(p, development_stage, organs, left, grain_set, features)
         shares = harvest_index.shares_towards(organs, wanted)
-        used = [available * share for share in shares]
-        leaf, stem, root, storage = (
-            u * p[f"efficiency_{name}"] for name, u in zip(shares._fields, used, strict=True))
-        spent = used[0] + used[1] + used[2] + used[3]
-        return Growth(leaf, stem, root, storage, spent - (leaf + stem + root + storage), paid,
-                      growing * maintenance - paid)
+        used = harvest_index.Organs(*(available * share for share in shares))
+        return build(p, used._replace(leaf=used.leaf * leaf_growth), paid,
+                     growing * maintenance - paid)
 
     def wanted(
         self, p: Parameters, development_stage: Tensor, organs: harvest_index.Organs,

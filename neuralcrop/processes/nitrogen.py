@@ -28,11 +28,15 @@ MILLIMETRE = 1e-3
 class Stress(NamedTuple):
     """What nitrogen status does to the crop of a day, ``[cell]``; 1 (or 0 d-1) without stress."""
 
-    status: Tensor
-    vcmax_factor: Tensor
-    leaf_sink_factor: Tensor
-    leaf_death_rate: Tensor
-    storage_sink_factor: Tensor
+    status: Tensor | float
+    vcmax_factor: Tensor | float
+    leaf_sink_factor: Tensor | float
+    leaf_death_rate: Tensor | float
+    storage_sink_factor: Tensor | float
+
+
+NO_STRESS = Stress(1.0, 1.0, 1.0, 0.0, 1.0)
+"""Enough nitrogen at all times."""
 
 
 class Needs(NamedTuple):

@@ -127,6 +127,7 @@ class Photosynthesis(Process):
     def potential(
         self, p: Parameters, light: Light, lai: Tensor, growth_temperature: Tensor,
         development_stage: Tensor, ps: Tensor, co2: Tensor, features: Features | None,
+        nitrogen: Tensor | float = 1.0,
     ) -> Leaves:
         """Capacities of both leaf classes and the CO2 conductance of unstressed leaves.
 
@@ -140,8 +141,11 @@ class Photosynthesis(Process):
             ``[cell]``; pressure in kPa, CO2 in umol mol-1.
         features : Features or None
             For a neural closure.
+        nitrogen : Tensor or float
+            Share of the capacity that leaf nitrogen leaves, ``[cell]``.
         """
-        top = p["vcmax25"] * (1.0 - p["capacity_decline"] * clip01(development_stage - 1.0))
+        held = 1.0 - p["capacity_decline"] * clip01(development_stage - 1.0)
+        top = p["vcmax25"] * nitrogen * held
         top = self.vcmax(top, features)
         sunlit, shaded = canopy.canopy_capacity(
             top, lai, p["nitrogen_extinction"], light.beam_extinction)

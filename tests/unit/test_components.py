@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import neuralcrop as nc
 from neuralcrop.cli import main
 from neuralcrop.config import ConfigError, SimulateConfig, TrainConfig, compose
+from neuralcrop.core.forcing import PLAN_ROWS
 from neuralcrop.core.parameters import ParameterError, ParameterTable
 from neuralcrop.crops import crop_names, load_catalogue, load_crop
 from neuralcrop.models.global_components import (
@@ -17,14 +20,17 @@ from neuralcrop.models.global_components import (
     alternative_parameters,
     component,
 )
-from neuralcrop.models.global_day import GlobalCropProcesses, GlobalModel
+from neuralcrop.models.global_day import GlobalModel
+from neuralcrop.models.global_processes import GlobalCropProcesses
 from neuralcrop.models.registry import ModelSpec, build_model, load_model, save_model
 from neuralcrop.processes.lpjml import (
     DemandSupplyTranspiration,
     HarvestIndexAllocation,
     HaxeltinePrenticePhotosynthesis,
 )
+from neuralcrop.simulation.events import SEASON
 from neuralcrop.training.setup import specification
+from tests.model_runs import SmallRun
 
 LPJML = {"photosynthesis": "hp96", "transpiration": "lpjml", "allocation": "harvest_index"}
 CHOICES = [(kind, name) for kind, names in ALTERNATIVES.items() for name in names]
@@ -90,6 +96,23 @@ def test_values_after_lpjml_are_sourced_and_ordered(crop: str) -> None:
     assert limits == sorted(limits)
     assert p["leaf_curve_early"][0] < p["leaf_curve_late"][0] < p["leaf_curve_senescence"][0] < 1.0
     assert p["harvest_index_minimal"] <= p["harvest_index_optimal"]
+
+
+@pytest.mark.parametrize("choice", [{}, {"photosynthesis": "hp96"},
+                                    {"allocation": "harvest_index"}, LPJML])
+def test_lack_of_nitrogen_lowers_capacity_whatever_the_components(choice: dict[str, str]) -> None:
+    model = build_model(ModelSpec(crops=("maize",), nutrients=True, **choice)).double()
+    run = SmallRun("maize", n_cells=2, n_days=160, model=model, dry=2.0)
+    feed = run.management.fertiliser_plan.clone()
+    gifts = feed[PLAN_ROWS.index("nitrate")]
+    gifts[:, 0] = 0.0
+    feed[PLAN_ROWS.index("ammonium")][:, 0] = 0.0
+    assert float(gifts[:, 1].sum()) > 1.0
+    same = torch.zeros(2, dtype=torch.int64)  # the same place twice
+    run.forcing, run.site, run.p = run.forcing.cells(same), run.site.cells(same), run.p[:, same]
+    state = run(management=replace(run.management.cells(same), fertiliser_plan=feed))
+    poor, rich = SEASON.get(state.season, "last_yield").tolist()
+    assert 0.0 < poor < 0.85 * rich
 
 
 def test_parameters_of_other_components_are_refused() -> None:
