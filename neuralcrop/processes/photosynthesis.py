@@ -20,6 +20,13 @@ from neuralcrop.processes.base import Parameters, Process
 LEAF_RESPIRATION_ACTIVATION = 46390.0
 """Activation energy of day respiration, J mol-1 (Bernacchi et al. 2001)."""
 
+REFERENCE_CO2 = 400.0
+"""CO2 at which leaves have the capacity of the catalogue, umol mol-1."""
+
+ELECTRON_SHARE = 0.4
+"""Response of electron transport to growth CO2 over that of carboxylation: -5 against -13 %
+(Ainsworth and Long 2005)."""
+
 ELECTRON_CURVATURE = 0.85
 """Curvature of the light response of electron transport (Duursma 2015)."""
 
@@ -103,7 +110,9 @@ class Photosynthesis(Process):
     Sources: Farquhar et al. (1980) doi:10.1007/BF00386231; Bernacchi et al. (2001)
     doi:10.1111/j.1365-3040.2001.00668.x; Kattge and Knorr (2007)
     doi:10.1111/j.1365-3040.2007.01690.x; Collatz et al. (1992) doi:10.1071/PP9920519; Medlyn et
-    al. (2011) doi:10.1111/j.1365-2486.2010.02375.x.
+    al. (2011) doi:10.1111/j.1365-2486.2010.02375.x. Capacity of C3 leaves falls as they grow in
+    more CO2, that of electron transport less: Ainsworth and Long (2005)
+    doi:10.1111/j.1469-8137.2004.01224.x.
     """
 
     specs = (
@@ -115,6 +124,7 @@ class Photosynthesis(Process):
         ParameterSpec("g1", "kPa0.5", "slope of stomatal conductance"),
         ParameterSpec("nitrogen_extinction", "1", "decline of capacity down the canopy"),
         ParameterSpec("capacity_decline", "1", "share of capacity lost from anthesis to maturity"),
+        ParameterSpec("capacity_co2_response", "1", "elasticity of capacity to growth CO2 (C3)"),
         ParameterSpec("c4_slope", "mol m-2 s-1", "initial slope of the C4 CO2 response"),
     )
     slots = ("vcmax",)
@@ -153,7 +163,7 @@ class Photosynthesis(Process):
         t = light.temperature
         c3 = c4 = None
         if "c3" in self.pathways:
-            c3 = self._c3(p, light, vcmax25, t, growth_temperature, ps)
+            c3 = self._c3(p, light, vcmax25, t, growth_temperature, ps, co2)
         if "c4" in self.pathways:
             c4 = self._c4(p, light, vcmax25, t)
         leaves = _blend(p["c4"], c3, c4)
@@ -195,12 +205,14 @@ class Photosynthesis(Process):
 
     def _c3(
         self, p: Parameters, light: Light, vcmax25: Tensor, t: Tensor, growth_temperature: Tensor,
-        ps: Tensor,
+        ps: Tensor, co2: Tensor,
     ) -> Leaves:
         f_v, f_j = photosynthesis_c3.kattge_knorr_factors(growth_temperature, t)
         gamma_star, km = photosynthesis_c3.kinetics(t, ps)
-        vcmax = vcmax25 * f_v.unsqueeze(-2)
-        jmax = vcmax25 * p["jmax_ratio"] * f_j.unsqueeze(-2)
+        richer = p["capacity_co2_response"] * torch.log(co2 / REFERENCE_CO2)
+        vcmax = vcmax25 * torch.exp(richer) * f_v.unsqueeze(-2)
+        jmax = (vcmax25 * torch.exp(ELECTRON_SHARE * richer) * p["jmax_ratio"]
+                * f_j.unsqueeze(-2))
         electrons = photosynthesis_c3.electron_transport(
             light.absorbed, jmax, p["quantum_yield"], ELECTRON_CURVATURE)
         f_r = photosynthesis_c3.arrhenius(t, LEAF_RESPIRATION_ACTIVATION).unsqueeze(-2)
