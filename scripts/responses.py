@@ -254,10 +254,9 @@ from 10 to 200 kg ha-1, others more than 15 %; transpiration of irrigated crops 
 {remarks}
 
 Why (a judgement, not tested): at 30 degC a C3 leaf gains most from CO2, as less is lost to
-photorespiration, and the model has no loss of capacity in rich air; in crops that do not close
-their canopy the gain compounds over leaf area. Winter crops lose by leaching much of what they get
-in autumn and, like potato with its high potential, are short of nitrogen with 200 kg ha-1, so CO2
-helps them less.
+photorespiration; in crops that do not close their canopy the gain compounds over leaf area, as
+groundnut's of the Sahel does. With 200 kg ha-1 potato, with its high potential, is short of
+nitrogen, so CO2 helps it less.
 """
 
 
