@@ -30,9 +30,9 @@ SPLITS: dict[str, list[tuple[float, float, float]]] = {
     "ggcmi": [(0.0, ANY_STAGE, 0.5), (40.0, ANY_STAGE, 0.5)],
     "lpjml": [(0.0, ANY_STAGE, 0.2), (0.0, 0.5, 0.8)],
 }
-"""Named splits as day after sowing, development stage, share: half at sowing and half 40 days later
-(GGCMI; Elliott et al. 2015, doi:10.5194/gmd-8-261-2015), or a fifth at sowing and the rest at a
-quarter of the development (LPJmL), here stage 0.5."""
+"""Named splits as day after sowing, development stage, share: half at sowing and half 40 days
+later, a convention of GGCMI simulations, or a fifth at sowing and the rest at a quarter of the
+development (LPJmL), here stage 0.5."""
 
 TILLED = 0.95
 """Share of the surface litter that tillage works into the soil."""

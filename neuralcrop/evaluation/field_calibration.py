@@ -59,8 +59,9 @@ SOYBEAN_REQUIREMENTS: dict[str, tuple[float, float, float]] = {
     "photoperiod_after_anthesis": (0.7, 0.0, 1.0), "reproductive_base_shift": (-8.0, -22.0, 0.0),
 }
 """Soybean goes on to respond to day length after anthesis, and its pods ripen in the cool: about 19
-photothermal days to anthesis, a base of -15 degC late in the season (Grimm et al. 1993, 1994, Crop
-Science 33, 137-144 and 34, 131-137; Boote et al. 1998)."""
+photothermal days to anthesis in maturity group III and a base of -15 degC late in the season in
+CROPGRO (SBGRO048 of DSSAT 4.8; Piper et al. 1996,
+doi:10.2135/cropsci1996.0011183X003600060033x)."""
 
 CIVIL_TWILIGHT = 1.0
 """h by which day length with twilight exceeds that from sunrise to sunset."""
@@ -71,7 +72,8 @@ SOYBEAN_GROUPS = {
     "STINE 3660": 3.6, "FORREST": 5.0, "CENTENNIAL": 6.0, "LEFLORE": 6.0, "BRS 399": 6.0,
     "RANSOM": 7.0, "BRAGG": 7.0, "COBB": 8.0,
 }
-"""Maturity groups of soybean cultivars as registered with them; 00 is -1, 000 is -2."""
+"""Maturity groups of soybean cultivars as in the cultivar file of CROPGRO (SBGRO048 of DSSAT 4.8),
+of BRS 399, Kruger 2828 and Stine 3660 after their names; 00 is -1, 000 is -2."""
 
 Limits = tuple[float | np.ndarray, float, float]
 """Start (by cell where it is known to differ), lower and upper bound."""

@@ -18,8 +18,9 @@ def frost_damage_rate(
     tasmin
         Daily minimum temperature (degC).
     threshold
-        Temperature Tc of half the maximum loss (degC), about -17 for hardened wheat leaves and
-        -1 to -4 for summer crops; Porter & Gawith (1999), doi:10.1016/S1161-0301(98)00047-1.
+        Temperature Tc of half the maximum loss (degC), about -17 for wheat in Porter & Gawith
+        (1999), doi:10.1016/S1161-0301(98)00047-1, and -2 for maize in Sanchez et al. (2014),
+        doi:10.1111/gcb.12389.
     width
         Width of the transition (K).
     maximum

@@ -45,8 +45,7 @@ def maximum_concentration(
     storage
         Highest concentration of storage organs, at all stages.
     x0, dx
-        First node and spacing of the table (-). WOFOST 8.1 (de Wit et al. 2019,
-        doi:10.1016/j.agsy.2018.06.018).
+        First node and spacing of the table (-). WOFOST 8.1 as in PCSE 6.
     """
     leaf = interp_uniform(dvs, leaf_nodes, x0, dx)
     return torch.stack((leaf, leaf * stem_ratio, leaf * root_ratio, storage.expand_as(leaf)))
@@ -84,7 +83,7 @@ def nutrition_index(
         Stocks of the leaves (g m-2); the status is 1 where there are none.
     critical, residual
         Concentration below which growth suffers, and that of dead tissue (-). Shibu et al. (2010),
-        LINTUL3, Eur. J. Agron. 32, 255-271.
+        LINTUL3, doi:10.1016/j.eja.2010.01.003.
     """
     present = carbon > 1e-9
     actual = torch.where(present, nitrogen / torch.where(present, carbon, 1.0), critical)
@@ -105,9 +104,8 @@ def capacity_factor(
         Concentration of full capacity (-).
     half
         Relative concentration at which capacity is half of its limit a (-). A large value gives
-        capacity in proportion to leaf nitrogen as in WOFOST 8.1 (de Wit et al. 2019,
-        doi:10.1016/j.agsy.2018.06.018; AMAX_LNB = 0); a smaller one lets canopies keep the
-        nitrogen of lit leaves.
+        capacity in proportion to leaf nitrogen as in WOFOST 8.1 (AMAX_LNB = 0); a smaller one
+        lets canopies keep the nitrogen of lit leaves.
     """
     present = carbon > 1e-9
     content = torch.where(present, carbon, 1.0) * critical.clamp(min=1e-6)

@@ -114,9 +114,9 @@ def fixation_activity(
     cold, warm, hot, limit
         Temperatures between which activity rises, stays and falls (degC).
     wet
-        Moisture of full activity (-). Shapes as in the models reviewed by Liu et al. (2011),
-        Agron. Sustain. Dev. 31, 155-172, and in Ma et al. (2022), doi:10.5194/gmd-15-815-2022;
-        numbers are priors.
+        Moisture of full activity (-). Defaults are the temperatures of soybean and the moisture
+        of pulses in LPJmL, Wirth et al. (2024), doi:10.5194/gmd-17-7889-2024, after Ma et al.
+        (2022), doi:10.5194/gmd-15-815-2022.
     """
     rising = clip01((temperature - cold) / (warm - cold))
     falling = clip01((limit - temperature) / (limit - hot))
@@ -140,7 +140,7 @@ def fixation(
     carbon
         Carbon that may be spent (g m-2); the cost is limited to it.
     cost
-        Carbon per nitrogen (g g-1), 6 in LPJmL.
+        Carbon per nitrogen (g g-1), 6 in LPJmL; Wirth et al. (2024).
     h
         Step (d); 0 for instantaneous fluxes.
     """

@@ -128,7 +128,7 @@ def surface_conductance(
     litter_carbon
         Surface litter (g C m-2).
     litter_conductivity
-        Thermal conductivity of litter (W m-1 K-1), above 0; 0.126 for mulch in Bussiere and
+        Thermal conductivity of litter (W m-1 K-1), above 0; for mulches see Bussiere and
         Cellier (1994), Agricultural and Forest Meteorology 68, 1-28.
     snow_extinction
         W0 (mm), above 0.

@@ -243,7 +243,7 @@ class StemsAndRoots(Process):
     """Death of stems and roots late in the season, and stem reserves that fill the grain.
 
     Sources: Supit et al. (1994) for the death after stage 1.5; Bouman et al. (2001) ORYZA2000 and
-    Schnyder (1993) doi:10.1111/j.1469-8137.1993.tb03738.x for the remobilisation after anthesis.
+    Schnyder (1993) doi:10.1111/j.1469-8137.1993.tb03731.x for the remobilisation after anthesis.
     """
 
     specs = (

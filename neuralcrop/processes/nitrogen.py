@@ -98,8 +98,8 @@ class NitrogenStress(Process):
     and death of leaves follow the status of LINTUL3, the concentration between the residual and
     the critical one. Storage organs are diluted down to a lowest concentration and then wait.
 
-    Sources: Shibu et al. (2010) Eur. J. Agron. 32, 255-271; WOFOST 8.1 (de Wit et al. 2019,
-    doi:10.1016/j.agsy.2018.06.018); Kattge et al. (2009) doi:10.1111/j.1365-2486.2008.01744.x.
+    Sources: Shibu et al. (2010) doi:10.1016/j.eja.2010.01.003; WOFOST 8.1 as in PCSE 6; Kattge et
+    al. (2009) doi:10.1111/j.1365-2486.2008.01744.x.
     """
 
     specs = (
@@ -156,9 +156,9 @@ class CropNitrogen(Process):
     filled from vegetative organs above their residual concentration. Dead tissue keeps the
     residual concentration and the share that is not resorbed.
 
-    Sources: WOFOST 8.1 (de Wit et al. 2019, doi:10.1016/j.agsy.2018.06.018) for demand and
-    translocation; von Bloh et al. (2018) doi:10.5194/gmd-11-2789-2018 for the kinetics of uptake
-    and the cost of fixation. Uptake never exceeds the demand.
+    Sources: WOFOST 8.1 as in PCSE 6 for demand and translocation; von Bloh et al. (2018)
+    doi:10.5194/gmd-11-2789-2018 for the kinetics of uptake, Wirth et al. (2024)
+    doi:10.5194/gmd-17-7889-2024 for the cost of fixation. Uptake never exceeds the demand.
     """
 
     specs = (

@@ -36,11 +36,11 @@ class ThermalTimePhenology(Process):
     (degC d per day).
     Vernalisation and photoperiod act before anthesis. After it, a share of the photoperiod
     response may go on, and the base temperature may be another one, at the same rate in the
-    optimum: pods and seeds of soybean develop down to temperatures that stop its leaves (Grimm et
-    al. 1994, Crop Science 34, 131-137; Boote et al. 1998). Stage changes fall on fractions of a
-    day, so dates have gradients with respect to thermal requirements (science of the stage step in
-    `neuralcrop.physics.phenology.stage_step`); the rest of the day of anthesis keeps the response
-    of the phase before.
+    optimum: pods and seeds of soybean develop down to temperatures that stop its leaves (Piper
+    et al. 1996, doi:10.2135/cropsci1996.0011183X003600060033x). Stage changes fall on fractions of
+    a day, so dates have gradients with respect to thermal requirements (science of the stage step
+    in `neuralcrop.physics.phenology.stage_step`); the rest of the day of anthesis keeps the
+    response of the phase before.
 
     Sources: Supit et al. (1994) WOFOST 6.0; Wang and Engel (1998)
     doi:10.1016/S0308-521X(98)00028-6.
