@@ -338,8 +338,8 @@ def soybean_requirements(batch: FieldBatch) -> dict[str, Limits]:
     """Start of what soybean needs, its day lengths by maturity group.
 
     Critical day length (sunrise to sunset) falls from 14.6 h in group 000 to 12.1 h in group VIII,
-    the relative slope beyond it rises from 0.13 to 0.33 h-1 (generic cultivars of Boote et al.
-    1998, in: Tsuji et al., Understanding Options for Agricultural Production).
+    the relative slope beyond it rises from 0.13 to 0.33 h-1 (generic cultivars of
+    CROPGRO, SBGRO048 of DSSAT 4.8).
     """
     beyond = 3.0 * covariate(batch)
     slope = np.clip(0.29 + 0.03 * beyond, 0.125, 0.34)
