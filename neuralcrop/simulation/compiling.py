@@ -19,6 +19,13 @@ RECOMPUTE = {
 less to store and to load."""
 
 
+RACED = "found no compiled frames"
+"""What torch says, too, when calls of two threads reset the one count of compiled frames."""
+
+ATTEMPTS = 8
+"""Calls before that is believed."""
+
+
 def compile_function(
     function: Callable[..., Any], device: torch.device | None = None
 ) -> Callable[..., Any]:
@@ -44,10 +51,21 @@ def compile_function(
         kind = (x.shape, x.dtype, torch.is_grad_enabled(), x.requires_grad, *(
             a.requires_grad for a in args if isinstance(a, Tensor)))
         if kind in known:
-            return run(x, *args)
+            return _unraced(run, x, *args)
         with lock, functorch_config.patch(RECOMPUTE):
-            result = run(x, *args)
+            result = _unraced(run, x, *args)
             known.add(kind)
         return result
 
     return call
+
+
+def _unraced(run: Callable[..., Any], *args: Any) -> Any:
+    """Call what is known to be compiled; again where torch mistook a race for a graph break."""
+    for _ in range(ATTEMPTS):
+        try:
+            return run(*args)
+        except RuntimeError as error:
+            if RACED not in str(error):
+                raise
+    return run(*args)

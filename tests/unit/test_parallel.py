@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 
+from neuralcrop.simulation import compiling
 from neuralcrop.simulation.parallel import columns, each
 
 
@@ -75,3 +76,26 @@ def test_columns_have_the_gradients_of_the_whole(threads: int) -> None:
     assert (used - {here} == set()) == (threads == 1), "whether other threads did the work"
     for a, b in zip(slopes(got, parts), slopes(expected, one), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-15)
+
+
+def test_a_race_of_torch_is_called_again_and_other_errors_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = []
+
+    def raced(x: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) < 4:
+            raise RuntimeError("torch.compile with fullgraph=True found no compiled frames.")
+        return x + 1.0
+
+    def wrong(x: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("shape mismatch")
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    monkeypatch.setattr(compiling.types, "FunctionType", lambda *_: raced)
+    assert float(compiling.compile_function(raced)(torch.zeros(()))) == 1.0
+    assert len(calls) == 4
+    monkeypatch.setattr(compiling.types, "FunctionType", lambda *_: wrong)
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        compiling.compile_function(wrong)(torch.zeros(()))
