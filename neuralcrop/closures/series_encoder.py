@@ -52,9 +52,9 @@ class SeriesEncoder(nn.Module):
     r"""Series of observations of a place, with gaps -> embedding.
 
     Each step gives the scaled values (0 where not observed), whether they were observed, and the
-    time of the year or season as sine and cosine. Two convolutions over time, the mean over the
-    steps with an observation, and a layer with tanh follow. A place without any observation has
-    the embedding zero.
+    time of the year or season as sine and cosine. Two convolutions over time, the mean over all
+    steps (steps without an observation know those around them), and a layer with tanh follow. A
+    place without any observation has the embedding zero.
 
     Parameters
     ----------
@@ -106,7 +106,5 @@ class SeriesEncoder(nn.Module):
         time = self.clock.expand(-1, -1, series.shape[2])
         x = torch.cat((values.clamp(-4.0, 4.0), observed, time), dim=1).permute(2, 1, 0)
         x = torch.tanh(self.far(torch.tanh(self.near(x))))
-        counts = observed.amax(dim=1).T.unsqueeze(1)
-        number = counts.sum(dim=2)
-        mean = (x * counts).sum(dim=2) / number.clamp_min(1.0)
-        return (torch.tanh(self.last(mean)) * number.clamp(max=1.0)).T
+        known = observed.amax(dim=(0, 1)).unsqueeze(-1)
+        return (torch.tanh(self.last(x.mean(dim=2))) * known).T

@@ -19,6 +19,10 @@ from neuralcrop.data.yields import YieldsData
 log = logging.getLogger("neuralcrop.data")
 
 
+MAX_GAP = 3
+"""Longest gap of a series that is filled, steps."""
+
+
 def season_series(
     data: YieldsData, variables: Sequence[str], steps: int, years: Sequence[int],
     required: bool = True,
@@ -29,7 +33,7 @@ def season_series(
     ----------
     data : YieldsData
         Its file holds each variable over ``(site, year, step)``, of which ``years`` are averaged,
-        or over ``(site, step)``.
+        or over ``(site, step)``. Gaps of up to `MAX_GAP` steps are filled.
     variables : sequence of str
         Names in `SERIES_VARIABLES`.
     steps : int
@@ -75,24 +79,24 @@ def _one(
         problems.add(f"variable {name}", f"dimensions {dict(variable.sizes)}",
                      f"the sites, {steps} steps, and perhaps year", "set parameters.encoder.steps")
         return nothing
-    if "year" in variable.dims:
-        chosen = np.isin(variable["year"].values.astype(int), list(years))
-        variable = variable.isel(year=np.flatnonzero(chosen))
-        values = _mean_of_years(variable.transpose("year", step[0], "site"))
-    else:
-        values = variable.transpose(step[0], "site").values.astype(float)
+    values = _values(variable, step[0], years)
     outside = (values < known.lower) | (values > known.upper)
     if outside.any():
         problems.add(f"variable {name}", f"values from {np.nanmin(values):g} to "
                      f"{np.nanmax(values):g}", f"{known.lower:g} to {known.upper:g} "
                      f"{known.units}", "check units, and mask values that are flags")
+    for own in values.T:
+        fill_gaps(own, MAX_GAP)
     return values
 
 
-def _mean_of_years(variable: xr.DataArray) -> np.ndarray:
-    if not variable.sizes["year"]:
-        return np.full(variable.shape[1:], np.nan)
-    return _nanmean(variable.values.astype(float))
+def _values(variable: xr.DataArray, step: str, years: Sequence[int]) -> np.ndarray:
+    """``[step, site]``, the mean of the years where there are some."""
+    if "year" in variable.dims:
+        chosen = np.isin(variable["year"].values.astype(int), list(years))
+        variable = variable.isel(year=np.flatnonzero(chosen))
+        return _nanmean(variable.transpose("year", step, "site").values.astype(float))
+    return variable.transpose(step, "site").values.astype(float)
 
 
 def binned(
@@ -130,12 +134,12 @@ def binned(
     np.add.at(count, where, 1.0)
     out = np.where(count > 0.0, total / np.maximum(count, 1.0), np.nan)
     for own in out.T if max_gap > 0 else ():
-        _fill(own, max_gap)
+        fill_gaps(own, max_gap)
     return out
 
 
-def _fill(series: np.ndarray, max_gap: int) -> None:
-    """Interpolate gaps between observations, in place."""
+def fill_gaps(series: np.ndarray, max_gap: int) -> None:
+    """Interpolate short gaps between observations of a series ``[step]``, in place."""
     seen = np.flatnonzero(np.isfinite(series))
     for a, b in pairwise(seen.tolist()):
         if 1 < b - a <= max_gap + 1:
