@@ -97,34 +97,34 @@ class SlotConfig(Section):
 class ClosureConfig(Section):
     """Where neural networks correct the equations."""
 
-    slots: list[str] | dict[str, SlotConfig]
-    """Closure slots that get a network (``neuralcrop info model`` lists them), or a mapping of
-    slots to kind, hidden, bound, features; none: physics."""
+    slots: list[str]
+    """Closure slots that get a network (``neuralcrop info model`` lists them); none: physics."""
+    options: dict[str, SlotConfig]
+    """By slot: kind, hidden, bound, features where they differ from what follows."""
     hidden: list[PositiveInt]
     """Widths of the hidden layers."""
     bound: float = Field(gt=1, le=10)
     """Largest factor: the result stays between 1/bound and bound times the equation's."""
     features: list[str]
     """What the networks see; none: all features."""
-    off: list[str]
+    without: list[str]
     """Slots of these that keep the equation, to see what the others do without them."""
 
     @model_validator(mode="after")
     def _known(self) -> ClosureConfig:
-        unknown = [name for name in self.off if name not in self.slots]
+        unknown = [name for name in self.without if name not in self.slots]
         if unknown:
-            raise ValueError(f"off names {', '.join(unknown)}, not among slots")
+            raise ValueError(f"without names {', '.join(unknown)}, not among slots")
         return self
 
     def specification(self) -> dict[str, Any]:
         """As `ModelSpec` takes it."""
-        chosen = tuple(name for name in self.slots if name not in self.off)
-        own = self.slots if isinstance(self.slots, dict) else {}
-        options = {name: own[name].model_dump(exclude_none=True) for name in chosen if name in own}
+        chosen = tuple(name for name in self.slots if name not in self.without)
         return {
             "closures": chosen, "closure_hidden": tuple(self.hidden), "closure_bound": self.bound,
             "closure_features": tuple(self.features),
-            "closure_options": {name: o for name, o in options.items() if o}}
+            "closure_options": {
+                name: own.model_dump(exclude_none=True) for name, own in self.options.items()}}
 
 
 class CropConfig(Section):

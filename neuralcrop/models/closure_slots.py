@@ -82,10 +82,14 @@ class ClosureSlots(nn.Module):
         self.place_closure(slot, closure)
         return closure
 
-    def _slot(self, slot: str) -> tuple[Process, str]:
+    def check_slot(self, slot: str) -> None:
+        """Raise a ValueError that lists the slots if there is no such slot."""
         if slot not in self.closures():
             raise ValueError(
                 f"no closure slot {slot!r}; slots: {', '.join(sorted(self.closures()))}")
+
+    def _slot(self, slot: str) -> tuple[Process, str]:
+        self.check_slot(slot)
         process, name = slot.split(".")
         return getattr(self.parts, process), name
 

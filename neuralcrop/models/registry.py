@@ -56,7 +56,8 @@ class ModelSpec:
     closure_features : tuple of str
         What the closures see; all features by default.
     closure_options : mapping
-        By slot: ``kind``, ``hidden``, ``bound``, ``features`` where they differ.
+        By slot: ``kind``, ``hidden``, ``bound``, ``features`` where they differ; those of slots
+        without a closure have no effect.
     network : tuple of str
         Parameters that a network gives.
     network_hidden, network_limit, network_dropout
@@ -121,9 +122,6 @@ class ModelSpec:
         if self.set != "global" and self.components != USUAL:
             raise ValueError(
                 f"the set {self.set!r} has no choice of {', '.join(USUAL)}: they belong to global")
-        unused = sorted(set(self.closure_options) - set(self.closures))
-        if unused:
-            raise ValueError(f"closure_options for {', '.join(unused)}, which are not in closures")
         # as they are read back from a file
         object.__setattr__(self, "closure_options", _plain(self.closure_options))
         object.__setattr__(self, "encoder", _plain(self.encoder))
@@ -174,6 +172,8 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
     else:
         model = Wofost72(
             table, spec.production, network=network, covariates=spec.covariates)
+    for slot in (*spec.closure_options, *spec.closures):
+        model.check_slot(slot)
     for slot in spec.closures:
         common: dict[str, Any] = {"hidden": spec.closure_hidden, "bound": spec.closure_bound,
                                   "features": spec.closure_features}

@@ -71,7 +71,7 @@ def test_series_tell_what_covariates_do_not() -> None:
         start = model.cell_parameters(crop, torch.float32, given)
         assert torch.equal(start, physics.table(crop, torch.float32))
         losses = fit_to_parameters(model, crop[train], given[:, train], truth[:, train], epochs=100)
-        assert losses[-1] < 0.7 * losses[0]
+        assert losses[-1] < 0.8 * losses[0]
         with torch.no_grad():
             found = model.eval().cell_parameters(crop[new], torch.float32, given[:, new])
         score[name] = recovered(found[rows], truth[rows][:, new])

@@ -195,6 +195,9 @@ def test_shares_take_only_what_keeps_their_sum() -> None:
         model.add_closure("allocation.shares", kind="scale")
 
 
-def test_options_of_slots_without_closures_are_refused() -> None:
-    with pytest.raises(ValueError, match="closure_options for photosynthesis"):
-        ModelSpec(closure_options={"photosynthesis.vcmax": {"bound": 1.5}})
+def test_options_are_for_slots_that_there_are() -> None:
+    quiet = build_model(ModelSpec(
+        crops=("maize",), closure_options={"photosynthesis.vcmax": {"bound": 1.5}}))
+    assert not quiet.neural
+    with pytest.raises(ValueError, match=r"no closure slot 'photosynthesis\.vmax'"):
+        build_model(ModelSpec(closure_options={"photosynthesis.vmax": {"bound": 1.5}}))
