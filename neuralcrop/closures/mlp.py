@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from neuralcrop.closures.base import FEATURE_NAMES, Closure, Features
+from neuralcrop.closures.base import FEATURE_NAMES, Features, NetworkClosure
 
 
 def zero_last(network: nn.Sequential) -> nn.Sequential:
@@ -20,7 +21,7 @@ def zero_last(network: nn.Sequential) -> nn.Sequential:
     return network
 
 
-def multilayer(n_in: int, hidden: list[int], n_out: int) -> nn.Sequential:
+def multilayer(n_in: int, hidden: Sequence[int], n_out: int) -> nn.Sequential:
     """Linear layers with tanh between them; the last layer is zero."""
     sizes = [n_in, *hidden]
     layers: list[nn.Module] = []
@@ -30,7 +31,20 @@ def multilayer(n_in: int, hidden: list[int], n_out: int) -> nn.Sequential:
     return zero_last(nn.Sequential(*layers))
 
 
-class ScaleClosure(Closure):
+def logarithm_of(bound: float) -> float:
+    """Logarithm of the largest factor.
+
+    Raises
+    ------
+    ValueError
+        If the factor is not above 1.
+    """
+    if bound <= 1.0:
+        raise ValueError(f"closure bound is {bound}, expected a factor above 1")
+    return math.log(bound)
+
+
+class ScaleClosure(NetworkClosure):
     r"""Equation times a bounded factor of a network.
 
     .. math:: y = y_0 \exp(s \tanh f(\mathrm{features})), \qquad s = \ln(\mathrm{bound})
@@ -40,23 +54,20 @@ class ScaleClosure(Closure):
 
     Parameters
     ----------
-    hidden : list of int
+    hidden : sequence of int
         Widths of the hidden layers.
     bound : float
         Largest factor, above 1; science keeps it at or below 2.
+    features : sequence of str
+        What the network sees.
     """
 
-    neural = True
-
-    def __init__(self, hidden: list[int], bound: float = 2.0) -> None:
-        super().__init__()
-        if bound <= 1.0:
-            raise ValueError(f"closure bound is {bound}, expected a factor above 1")
-        self.log_bound = math.log(bound)
-        self.network = multilayer(len(FEATURE_NAMES), hidden, 1)
+    def __init__(
+        self, hidden: Sequence[int], bound: float = 2.0, features: Sequence[str] = FEATURE_NAMES,
+    ) -> None:
+        limit = logarithm_of(bound)
+        super().__init__(multilayer(len(features), hidden, 1), limit, features)
 
     def forward(self, value: Tensor, features: Features | None) -> Tensor:
         """Return the bounded correction of ``value`` (any shape ending in cells)."""
-        assert features is not None
-        raw = self.network(features.stacked().T)[:, 0]
-        return value * torch.exp(self.log_bound * torch.tanh(raw))
+        return value * torch.exp(self.logarithms(features)[0])

@@ -81,15 +81,50 @@ class GlobalModelConfig(ModelConfig):
     """Set of processes and the order of their day."""
 
 
+class SlotConfig(Section):
+    """The closure of one slot, where it differs from the others."""
+
+    kind: Literal["scale", "monotone", "repartition"] | None = None
+    """Factor, response that stays monotone, or shares; null for what is usual of the slot."""
+    hidden: list[PositiveInt] | None = None
+    """Widths of the hidden layers."""
+    bound: float | None = Field(default=None, gt=1, le=10)
+    """Largest factor."""
+    features: list[str] | None = None
+    """What it sees."""
+
+
 class ClosureConfig(Section):
     """Where neural networks correct the equations."""
 
     slots: list[str]
     """Closure slots that get a network (``neuralcrop info model`` lists them); none: physics."""
+    options: dict[str, SlotConfig]
+    """By slot: kind, hidden, bound, features where they differ from what follows."""
     hidden: list[PositiveInt]
     """Widths of the hidden layers."""
     bound: float = Field(gt=1, le=10)
     """Largest factor: the result stays between 1/bound and bound times the equation's."""
+    features: list[str]
+    """What the networks see; none: all features."""
+    without: list[str]
+    """Slots of these that keep the equation, to see what the others do without them."""
+
+    @model_validator(mode="after")
+    def _known(self) -> ClosureConfig:
+        unknown = [name for name in self.without if name not in self.slots]
+        if unknown:
+            raise ValueError(f"without names {', '.join(unknown)}, not among slots")
+        return self
+
+    def specification(self) -> dict[str, Any]:
+        """As `ModelSpec` takes it."""
+        chosen = tuple(name for name in self.slots if name not in self.without)
+        return {
+            "closures": chosen, "closure_hidden": tuple(self.hidden), "closure_bound": self.bound,
+            "closure_features": tuple(self.features),
+            "closure_options": {
+                name: own.model_dump(exclude_none=True) for name, own in self.options.items()}}
 
 
 class CropConfig(Section):
@@ -291,12 +326,33 @@ class NetworkConfig(Section):
     """Share of covariates dropped in training."""
 
 
+class EncoderConfig(Section):
+    """Series of observations of a place (from satellites, say) as inputs of the network."""
+
+    variables: list[Literal["lai", "ndvi", "sif"]] = Field(min_length=1)
+    """Series of the yields file."""
+    steps: int = Field(ge=2, le=100)
+    """Steps of a series."""
+    size: PositiveInt
+    """Numbers that the network sees of it."""
+    hidden: PositiveInt
+    """Channels of its convolutions."""
+
+
 class ParametersConfig(Section):
     """Which crop parameters are learnt."""
 
     learn: list[str]
     """Parameters tuned to one value everywhere."""
     network: NetworkConfig
+    encoder: EncoderConfig | None
+    """Series that the network sees beside the covariates; null for none."""
+
+    @model_validator(mode="after")
+    def _somewhere_to_go(self) -> ParametersConfig:
+        if self.encoder is not None and not self.network.names:
+            raise ValueError("encoder feeds the parameter network, and network.names is empty")
+        return self
 
 
 class LossConfig(Section):

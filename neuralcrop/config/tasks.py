@@ -103,6 +103,9 @@ class EvaluateConfig(Task):
     """JSON file to write."""
     predictions: str | None
     """NetCDF file of observed and predicted yields to write; null for none."""
+    ablate: list[str]
+    """Neural parts to score the model without: closure slots, ``closures``, ``network``,
+    ``encoder``, several joined by ``+``, or ``each``."""
     field_experiments: FieldExperimentsConfig | None = None
     """Field experiments to run instead of scoring a training run on a dataset."""
 

@@ -83,7 +83,7 @@ class Standardiser:
     def fit(cls, covariates: Covariates) -> Standardiser:
         """Constants from training places; a covariate that does not vary gets scale 1."""
         values = covariates.values.double()
-        mean = values.nanmean(dim=1)
+        mean = values.nanmean(dim=1).nan_to_num(0.0)
         spread = ((values - mean[:, None]) ** 2).nanmean(dim=1).sqrt()
         floor = 1e-5 * mean.abs().clamp(min=1e-3)
         return cls(covariates.names, mean, torch.where(spread > floor, spread, 1.0))

@@ -175,6 +175,12 @@ class Seasons:
         rows = [known.index(n) for n in names]
         self.covariates = Covariates(self.covariates.values[rows], tuple(names))
 
+    def add_covariates(self, more: Covariates) -> None:
+        """Add covariates of the sites behind those that there are."""
+        own = self.covariates
+        self.covariates = Covariates(
+            torch.cat((own.values, more.values.to(own.values.dtype))), (*own.names, *more.names))
+
     def block(self, rows: np.ndarray, size: int) -> Block:
         """Samples as a block of fixed size, filled up with the first of them.
 

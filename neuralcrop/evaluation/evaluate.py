@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.files import open_files
 from neuralcrop.data.names import find_time
 from neuralcrop.data.seasons import Seasons, load_seasons
+from neuralcrop.data.series import season_series
 from neuralcrop.data.yields import YieldsData, open_yields
 from neuralcrop.evaluation import field_experiments
 from neuralcrop.evaluation.metrics import scores, scores_by_year
 from neuralcrop.evaluation.report import to_json
+from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
 from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
@@ -56,15 +58,17 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     assert config.run is not None
     assert config.dataset is not None
     record = describe_run(config.run)
-    table = predict_dataset(
-        config.run, config.dataset, weather=config.weather, years=config.years,
-        compute=compute_of(config), record=record)
+    opened = Samples.of(config.run, config.dataset, config.weather, config.years,
+                        compute_of(config), record)
+    table = opened.predict()
     result: dict[str, Any] = {
         **scores(table), "by_year": scores_by_year(table), "units": "t ha-1 dry matter",
         "crop": record["crop"], "variant": record.get("variant"), "run": str(config.run),
         "dataset": str(config.dataset), "sites": int(table["site"].nunique()),
         "years": [int(table["year"].min()), int(table["year"].max())],
         "technology": record["technology"]}
+    if config.ablate:
+        result["ablations"] = ablations(opened, config.ablate)
     write_text(Path(config.output), to_json(result))
     if config.predictions is not None:
         write_dataset(predictions_dataset(table, record), config.predictions)
@@ -118,31 +122,106 @@ def predict_dataset(
     pandas.DataFrame
         ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``.
     """
-    record = record or describe_run(run)
-    kept, compute = record["data"], compute or Compute()
-    model = load_model(run)
-    if compute.threads:
-        torch.set_num_threads(compute.threads)
-    compute = replace(compute, block_cells=kept["block_cells"])
-    yields = _open(dataset, weather, record)
-    if years is not None:
-        yields = _some_years(yields, years)
-    seasons = _seasons(yields, record, compute.torch_dtype())
-    if model.covariate_names:
-        seasons.choose_covariates(model.covariate_names)
-    model.choose_pathways(torch.zeros(1, dtype=torch.long))
-    device = compute.torch_device()
-    rollout = Rollout(model.to(device), Solver(**kept["solver"]),
-                      compute.compiles(len(seasons), seasons.n_days))
-    technology = Technology.from_description(record["technology"]).to(device)
-    predicted, unripe = predict(
-        rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
-        technology, device)
-    if unripe:
-        log.warning("%d of %d crops were not ripe at the end of the run; what stood in the field "
-                    "counts", unripe, len(seasons))
-    columns = ["site", "label", "year", "lat", "lon", "observed"]
-    return seasons.table[columns].assign(predicted=predicted)
+    return Samples.of(run, dataset, weather, years, compute, record).predict()
+
+
+@dataclass
+class Samples:
+    """Samples of a dataset, ready for the model of a run.
+
+    Attributes
+    ----------
+    model : CropModel
+        Of the run.
+    seasons : Seasons
+        Site-years with observed yields.
+    record : mapping
+        From `describe_run`.
+    compute : Compute
+        Where and how to calculate.
+    """
+
+    model: CropModel
+    seasons: Seasons
+    record: Mapping[str, Any]
+    compute: Compute
+
+    @classmethod
+    def of(
+        cls, run: str | Path, dataset: str | Path | xr.Dataset,
+        weather: str | Sequence[str] | None = None, years: tuple[int, int] | None = None,
+        compute: Compute | None = None, record: Mapping[str, Any] | None = None,
+    ) -> Samples:
+        """Open a dataset for the model of a run; arguments of `predict_dataset`."""
+        record, compute = record or describe_run(run), compute or Compute()
+        model = load_model(run)
+        if compute.threads:
+            torch.set_num_threads(compute.threads)
+        compute = replace(compute, block_cells=record["data"]["block_cells"])
+        yields = _open(dataset, weather, record)
+        if years is not None:
+            yields = _some_years(yields, years)
+        seasons = _seasons(yields, record, compute.torch_dtype())
+        if model.network is not None and model.network.encoder is not None:
+            first, last = record["data"]["train_years"]
+            encoder = model.network.encoder
+            seasons.add_covariates(season_series(
+                yields, encoder.variables, encoder.steps, range(first, last + 1), required=False))
+        if model.covariate_names:
+            seasons.choose_covariates(model.covariate_names)
+        model.choose_pathways(torch.zeros(1, dtype=torch.long))
+        return cls(model, seasons, record, compute)
+
+    def predict(self, model: CropModel | None = None) -> pd.DataFrame:
+        """Observed and predicted yields, of another state of the model if one is given."""
+        kept, seasons, device = self.record["data"], self.seasons, self.compute.torch_device()
+        rollout = Rollout((model or self.model).to(device), Solver(**kept["solver"]),
+                          self.compute.compiles(len(seasons), seasons.n_days))
+        technology = Technology.from_description(self.record["technology"]).to(device)
+        predicted, unripe = predict(
+            rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
+            technology, device)
+        if unripe:
+            log.warning("%d of %d crops were not ripe at the end of the run; what stood in the "
+                        "field counts", unripe, len(seasons))
+        columns = ["site", "label", "year", "lat", "lon", "observed"]
+        return seasons.table[columns].assign(predicted=predicted)
+
+
+def ablations(samples: Samples, ablate: Sequence[str]) -> dict[str, Any]:
+    """Scores with neural parts replaced by the physics, by what is replaced.
+
+    Parameters
+    ----------
+    samples : Samples
+        Samples and the whole model.
+    ablate : sequence of str
+        Each a closure slot, ``closures`` (all of them), ``network`` or ``encoder``, or several
+        joined by ``+``; ``each`` stands for every part by itself.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such part.
+    """
+    known = samples.model.neural_parts()
+    asked = [one for name in ablate for one in (known if name == "each" else (name,))]
+    models = {name: without_parts(samples.model, name) for name in dict.fromkeys(asked)}
+    out = {}
+    for name, model in models.items():
+        table = samples.predict(model)
+        out[name] = {**scores(table), "by_year": scores_by_year(table)}
+        log.info("without %s: RMSE %.3f t/ha, r %.3f", name, out[name]["rmse"], out[name]["r"])
+    return out
+
+
+def without_parts(model: CropModel, names: str) -> CropModel:
+    """A copy of a model without the parts that ``names`` joins by ``+``."""
+    slots = [slot for slot, closure in model.closures().items() if closure.neural]
+    parts = [p for name in names.split("+") for p in (slots if name == "closures" else (name,))]
+    others = {"network", "encoder"}
+    return model.without([p for p in dict.fromkeys(parts) if p not in others],
+                         network="network" in parts, encoder="encoder" in parts)
 
 
 def predictions_dataset(table: pd.DataFrame, record: Mapping[str, Any]) -> xr.Dataset:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from neuralcrop.closures.base import Closure
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.core.forcing import DailyForcing, Management, Site
 from neuralcrop.core.ledger import Ledger
@@ -17,8 +16,8 @@ from neuralcrop.core.numerics import row_sum
 from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.core.state import Layout, Stoichiometry
 from neuralcrop.core.variables import FORCING_NAMES, REGISTRY
+from neuralcrop.models.closure_slots import ClosureSlots, Processes
 from neuralcrop.models.orders import Irrigation, Residues
-from neuralcrop.processes.base import Process
 
 WATER_CARBON_RECORD = (
     "yield", "biom", "plantday", "plantyear", "anthday", "matyday", "harvday", "harvyear",
@@ -34,15 +33,7 @@ NUTRIENT_RECORD = (
 """Outputs of a season of models with nitrogen."""
 
 
-class Processes(nn.Module):
-    """Processes of a set with their closure slots, as attributes."""
-
-    def processes(self) -> dict[str, Process]:
-        """Processes by name."""
-        return {n: m for n, m in self.named_children() if isinstance(m, Process)}
-
-
-class CropModel(nn.Module, ABC):
+class CropModel(ClosureSlots, ABC):
     r"""A differentiable crop model: parameters, processes and closures.
 
     The state of every cell obeys :math:`dx/dt = S\,v(x, u, \theta)`: processes give fluxes v, the
@@ -140,7 +131,7 @@ class CropModel(nn.Module, ABC):
             Of the result.
         covariates : Tensor, optional
             ``[covariate, cell]`` in their own units, in the order of `covariate_names`; NaN counts
-            as average. Needed where the model has a network.
+            as average, in the rows of series as not observed. Needed where the model has a network.
 
         Returns
         -------
@@ -152,42 +143,18 @@ class CropModel(nn.Module, ABC):
         ValueError
             If the model has a network and no covariates are given.
         """
-        if self.network is None:
+        network = self.network
+        if network is None:
             return self.table(crop, dtype)
         if covariates is None:
             raise ValueError(
                 "this model has a parameter network and needs the covariates "
                 f"{', '.join(self.covariate_names)} of every cell")
         mean, scale = self.covariate_mean.unsqueeze(-1), self.covariate_scale.unsqueeze(-1)
-        known = ((covariates.to(mean.dtype) - mean) / scale).clamp(-4.0, 4.0)
-        return self.table(crop, dtype, self.network(torch.nan_to_num(known)))
-
-    def closures(self) -> dict[str, Closure]:
-        """Occupants of all slots, by ``process.slot``."""
-        return {
-            f"{name}.{slot}": occupant
-            for name, part in self.parts.processes().items()
-            for slot, occupant in part.closures().items()
-        }
-
-    def place_closure(self, slot: str, occupant: Closure) -> None:
-        """Put ``occupant`` into the slot ``process.slot``.
-
-        Raises
-        ------
-        ValueError
-            If there is no such slot; lists the slots.
-        """
-        if slot not in self.closures():
-            raise ValueError(
-                f"no closure slot {slot!r}; slots: {', '.join(sorted(self.closures()))}")
-        process, name = slot.split(".")
-        setattr(getattr(self.parts, process), name, occupant)
-
-    @property
-    def neural(self) -> bool:
-        """Whether any closure looks at features."""
-        return any(c.neural for c in self.closures().values())
+        n = len(covariates) - network.n_series
+        given = covariates.to(mean.dtype)
+        known = ((given[:n] - mean[:n]) / scale[:n]).clamp(-4.0, 4.0)
+        return self.table(crop, dtype, network(torch.nan_to_num(known), given[n:]))
 
     @property
     def variant(self) -> str:

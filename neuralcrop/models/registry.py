@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from neuralcrop.closures.mlp import ScaleClosure
 from neuralcrop.closures.parameter_network import ParameterNetwork
+from neuralcrop.closures.series_encoder import SeriesEncoder
 from neuralcrop.core.parameters import (
     ParameterError,
     ParameterSpec,
@@ -53,13 +53,20 @@ class ModelSpec:
     closures : tuple of str
         Slots (``process.slot``) with a neural closure.
     closure_hidden, closure_bound
-        Of `ScaleClosure`.
+        Widths of the hidden layers and largest factor of the closures.
+    closure_features : tuple of str
+        What the closures see; all features by default.
+    closure_options : mapping
+        By slot: ``kind``, ``hidden``, ``bound``, ``features`` where they differ; those of slots
+        without a closure have no effect.
     network : tuple of str
         Parameters that a network gives.
     network_hidden, network_limit, network_dropout
         Of `ParameterNetwork`.
     covariates : tuple of str
-        What the network sees.
+        What the network sees; with an encoder the rows of its series come last.
+    encoder : mapping, optional
+        ``variables``, ``steps``, ``size``, ``hidden`` of `SeriesEncoder`.
     values : mapping
         Parameter values that replace the catalogue's, for all crops.
     set : str
@@ -83,11 +90,14 @@ class ModelSpec:
     closures: tuple[str, ...] = ()
     closure_hidden: tuple[int, ...] = (16, 16)
     closure_bound: float = 2.0
+    closure_features: tuple[str, ...] = ()
+    closure_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     network: tuple[str, ...] = ()
     network_hidden: tuple[int, ...] = (32,)
     network_limit: float = 3.0
     network_dropout: float = 0.0
     covariates: tuple[str, ...] = ()
+    encoder: Mapping[str, Any] | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     set: str = "global"
     production: Production = "water_limited"
@@ -113,9 +123,19 @@ class ModelSpec:
         if self.set != "global" and self.components != USUAL:
             raise ValueError(
                 f"the set {self.set!r} has no choice of {', '.join(USUAL)}: they belong to global")
+        # as they are read back from a file
+        object.__setattr__(self, "closure_options", _plain(self.closure_options))
+        object.__setattr__(self, "encoder", _plain(self.encoder))
         if not self.crops:
             every = crop_names() if self.set == "global" else wofost72.crop_names()
             object.__setattr__(self, "crops", every)
+
+
+def _plain(value: Any) -> Any:
+    """Mappings as dict and sequences as list, all the way down."""
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def build_model(spec: ModelSpec | None = None) -> CropModel:
@@ -138,17 +158,27 @@ def build_model(spec: ModelSpec | None = None) -> CropModel:
     if spec.network:
         table.rows(spec.network)
         sizes = {name: table.specs[name].size for name in spec.network}
+        encoder = None if spec.encoder is None else SeriesEncoder(**spec.encoder)
+        names = () if encoder is None else encoder.names
+        static = len(spec.covariates) - len(names)
+        if spec.covariates[static:] != names:
+            raise ValueError("the covariates of a model with an encoder end with the rows of its "
+                             f"series, {names[0]} to {names[-1]}")
         network = ParameterNetwork(
-            len(spec.covariates), sizes, list(spec.network_hidden), spec.network_limit,
-            spec.network_dropout)
+            static, sizes, list(spec.network_hidden), spec.network_limit, spec.network_dropout,
+            encoder)
     model: CropModel
     if spec.set == "global":
         model = GlobalModel(table, parts, network, spec.covariates, spec.nutrients)
     else:
         model = Wofost72(
             table, spec.production, network=network, covariates=spec.covariates)
+    for slot in (*spec.closure_options, *spec.closures):
+        model.check_slot(slot)
     for slot in spec.closures:
-        model.place_closure(slot, ScaleClosure(list(spec.closure_hidden), spec.closure_bound))
+        common: dict[str, Any] = {"hidden": spec.closure_hidden, "bound": spec.closure_bound,
+                                  "features": spec.closure_features}
+        model.add_closure(slot, **common | dict(spec.closure_options.get(slot, {})))
     model.spec = spec
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -80,7 +81,8 @@ class PenmanMonteithTranspiration(Process):
 
     Demand is Penman-Monteith with the canopy conductance that photosynthesis asks for; supply is
     :math:`E_{max} w_r (1 - e^{-0.04 C_{root}})`. Where supply limits, the equation is inverted for
-    the conductance that remains.
+    the conductance that remains; a closure of the demand changes the water that a conductance
+    costs, not the conductance.
 
     Sources: Monteith (1965); Allen et al. (1998) FAO-56; Schaphoff et al. (2018)
     doi:10.5194/gmd-11-1343-2018 for the supply.
@@ -90,7 +92,9 @@ class PenmanMonteithTranspiration(Process):
         ParameterSpec("maximum_transpiration", "mm d-1", "largest supply of the root zone"),
         ParameterSpec("canopy_height", "m", "height of the closed canopy"),
     )
-    slots = ("water_supply",)
+    slots = ("demand", "water_supply")
+    drivers = MappingProxyType({"water_supply": "root_zone_wetness"})
+    demand: Closure
     water_supply: Closure
 
     def forward(
@@ -122,11 +126,12 @@ class PenmanMonteithTranspiration(Process):
         rs = et.molar_conductance_to_resistance(conductance.clamp_min(1e-5), tas, ps)
         demand = et.penman_monteith(energy.canopy_radiation, vpd, tas, ps, ra, rs, seconds)
         demand = demand * (1.0 - wet)
+        equation, demand = demand, self.demand(demand, features)
         supply = (p["maximum_transpiration"] * root_zone_wetness
                   * -torch.expm1(-ROOT_CARBON_SCALE * root_carbon))
         supply = self.water_supply(supply, features)
         amount = smooth_min(demand, supply, SUPPLY_CURVATURE)
-        dry_rate = amount / (1.0 - wet)
+        dry_rate = amount * safe_div(equation, demand, 1.0) / (1.0 - wet)
         rs_actual = et.surface_resistance(
             dry_rate.clamp_min(1e-4), energy.canopy_radiation, vpd, tas, ps, ra, seconds)
         return Transpired(amount, (rs / torch.maximum(rs_actual, rs)))
@@ -153,6 +158,7 @@ class SoilEvaporation(Process):
     """
 
     slots = ("dryness",)
+    drivers = MappingProxyType({"dryness": "value"})
     dryness: Closure
 
     def forward(self, potential: Tensor, wetness: Tensor, features: Features | None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from neuralcrop.core.numerics import clip01, donor_limit, limit_demand, safe_div
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, damage, leaf_area, respiration
 from neuralcrop.physics.harvest_index import Organs
-from neuralcrop.processes.base import Parameters, Process
+from neuralcrop.processes.base import Parameters, Process, through
 
 STAGE_NODES = 11
 """Nodes of the partitioning tables over development stage 0 to 2."""
@@ -114,7 +115,10 @@ class Allocation(Process):
         ParameterSpec("efficiency_storage", "1", "carbon built into storage per carbon used"),
         ParameterSpec("reserve_turnover", "d-1", "share of the reserve used for growth"),
     )
-    slots = ("storage_demand",)
+    slots = ("shares", "storage_demand")
+    share_slots = MappingProxyType({"shares": len(allocation.Partition._fields)})
+    drivers = MappingProxyType({"storage_demand": "value"})
+    shares: Closure
     storage_demand: Closure
 
     def forward(
@@ -147,6 +151,7 @@ class Allocation(Process):
         shares = allocation.partition(
             development_stage, p["root_share"], p["leaf_share"] * leaf_growth, p["stem_share"],
             p["storage_share"], 0.0, STAGE_SPACING)
+        shares = allocation.Partition(*through(self.shares, shares, features))
         sink = self.storage_demand(grain_set, features).clamp_max(1.0)
         storage = available * shares.storage * sink
         leaf_used = smooth_min(available * shares.leaf, leaf_sink / p["efficiency_leaf"], 0.95)
@@ -178,8 +183,10 @@ class LeafDynamics(Process):
         ParameterSpec("frost_temperature", "degC", "daily minimum that kills half of the leaves"),
         ParameterSpec("frost_leaf_loss", "d-1", "largest loss of leaves to frost"),
     )
-    slots = ("senescence",)
+    slots = ("senescence", "drought_loss")
+    drivers = MappingProxyType({"drought_loss": "value"})
     senescence: Closure
+    drought_loss: Closure
 
     def sink(self, p: Parameters, leaf: Tensor, lai: Tensor, tas: Tensor) -> Tensor:
         """Carbon that leaves can take up, g m-2 d-1, ``[cell]``.
@@ -222,7 +229,7 @@ class LeafDynamics(Process):
         frost = damage.frost_damage_rate(sheltered, p["frost_temperature"], 0.5)
         early = growing * (
             leaf_area.self_shading_loss(lai, p["extinction"])
-            + p["drought_leaf_loss"] * (1.0 - opening)
+            + p["drought_leaf_loss"] * self.drought_loss(1.0 - opening, features)
             + p["frost_leaf_loss"] * frost
             + safe_div(deficit, leaf + 1e-3) + starving
         )

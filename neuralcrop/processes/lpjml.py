@@ -5,6 +5,7 @@ Constants belong to a version of LPJmL (`neuralcrop.physics.lpjml_versions`).
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -12,14 +13,14 @@ from torch import Tensor
 
 from neuralcrop.closures.base import Closure, Features
 from neuralcrop.core import constants as const
-from neuralcrop.core.numerics import smooth_min
+from neuralcrop.core.numerics import safe_div, smooth_min
 from neuralcrop.core.parameters import ParameterSpec
 from neuralcrop.physics import allocation, canopy, harvest_index
 from neuralcrop.physics import evapotranspiration as et
 from neuralcrop.physics import haxeltine_prentice as hp
 from neuralcrop.physics import lpjml_transpiration as surface
 from neuralcrop.physics.lpjml_versions import version_of
-from neuralcrop.processes.base import Parameters, Process
+from neuralcrop.processes.base import Parameters, Process, through
 from neuralcrop.processes.energy_water import (
     PRIESTLEY_TAYLOR,
     SUPPLY_CURVATURE,
@@ -214,7 +215,9 @@ class DemandSupplyTranspiration(Process):
     specs = (
         ParameterSpec("maximum_transpiration", "mm d-1", "largest supply of the root zone"),
     )
-    slots = ("water_supply",)
+    slots = ("demand", "water_supply")
+    drivers = MappingProxyType({"water_supply": "root_zone_wetness"})
+    demand: Closure
     water_supply: Closure
 
     def __init__(self, version: str = "lpjml6") -> None:
@@ -245,11 +248,13 @@ class DemandSupplyTranspiration(Process):
         speed = 1e3 / et.molar_conductance_to_resistance(conductance, tas, ps)
         demand = et.lpjml_demand(
             equilibrium, speed, wet, v.maximum_demand, v.demand_conductance)
+        equation, demand = demand, self.demand(demand, features)
         supply = et.lpjml_supply(p["maximum_transpiration"], root_zone_wetness, root_carbon)
         supply = self.water_supply(supply, features)
         amount = smooth_min(demand, supply, SUPPLY_CURVATURE)
         maximum = (1.0 - wet) * equilibrium * v.maximum_demand
-        return Transpired(amount, surface.opening(demand, amount, maximum))
+        paid = amount * safe_div(equation, demand, 1.0)
+        return Transpired(amount, surface.opening(equation, paid, maximum))
 
 
 class HarvestIndexAllocation(Process):
@@ -285,7 +290,10 @@ class HarvestIndexAllocation(Process):
         ParameterSpec("efficiency_storage", "1", "carbon built into storage per carbon used"),
         ParameterSpec("reserve_turnover", "d-1", "share of the reserve used for growth"),
     )
-    slots = ("storage_demand",)
+    slots = ("shares", "storage_demand")
+    share_slots = MappingProxyType({"shares": len(harvest_index.Organs._fields)})
+    drivers = MappingProxyType({"storage_demand": "value"})
+    shares: Closure
     storage_demand: Closure
 
     def __init__(self, version: str = "lpjml6") -> None:
@@ -311,6 +319,7 @@ class HarvestIndexAllocation(Process):
         paid, left, available = available_carbon(p, growing, reserve, maintenance, h)
         wanted = self.wanted(p, development_stage, organs, left, grain_set, features)
         shares = harvest_index.shares_towards(organs, wanted)
+        shares = harvest_index.Organs(*through(self.shares, shares, features))
         used = harvest_index.Organs(*(available * share for share in shares))
         return build(p, used._replace(leaf=used.leaf * leaf_growth), paid,
                      growing * maintenance - paid)

@@ -7,6 +7,7 @@ al. (2019) doi:10.1016/j.agsy.2018.06.018.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -162,6 +163,7 @@ class Evapotranspiration(WofostProcess):
 
     reads = ("CFET", "DEPNR", "IAIRDU", "IOX", "CO2TRATB", "SMW", "SMFCF", "SM0", "CRAIRC")
     slots = ("water_stress",)
+    drivers = MappingProxyType({"water_stress": "value"})
     water_stress: Closure
 
     def forward(

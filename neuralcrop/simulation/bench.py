@@ -101,8 +101,7 @@ def run(config: BenchConfig) -> dict[str, Any]:
     crop = config.crop.name or "maize"
     nutrients = config.model.with_nutrients(None)
     model = build_model(ModelSpec(
-        closures=tuple(config.closure.slots), closure_hidden=tuple(config.closure.hidden),
-        closure_bound=config.closure.bound,
+        **config.closure.specification(),
         nutrients=nutrients, **config.model.components))
     solver = Solver(config.solver.method, config.solver.step_size, config.solver.rtol,
                     config.solver.atol)

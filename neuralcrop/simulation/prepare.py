@@ -312,6 +312,7 @@ def _covariates(
 ) -> Tensor:
     from neuralcrop.data.climate import monthly_climate
     from neuralcrop.data.covariates import (
+        Covariates,
         climate_covariates,
         soil_covariates,
         stack_covariates,
@@ -321,6 +322,12 @@ def _covariates(
         monthly_climate(prepared, cells),
         management.sowing_day.reshape(-1, cells.n_cells)[0].cpu().numpy())
     known = stack_covariates(climate, soil_covariates(layers, site))
+    # forcing holds no series: the network sees a place without observations
+    network = model.network
+    series = () if network is None or network.encoder is None else network.encoder.names
+    known = Covariates(
+        torch.cat((known.values, torch.full((len(series), cells.n_cells), float("nan")))),
+        (*known.names, *series))
     missing = [n for n in model.covariate_names if n not in known.names]
     if missing:
         raise ValueError(

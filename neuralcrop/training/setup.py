@@ -18,6 +18,7 @@ from neuralcrop.data.files import expand
 from neuralcrop.data.management_dates import parse_date
 from neuralcrop.data.management_water import FULL_IRRIGATION
 from neuralcrop.data.seasons import Orders, Seasons, load_seasons
+from neuralcrop.data.series import season_series
 from neuralcrop.data.splits import split
 from neuralcrop.data.yields import open_yields
 from neuralcrop.models.crop_model import CropModel
@@ -59,6 +60,10 @@ def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
                   data.holdout_cells, config.seed)
     if config.parameters.network.covariates:
         seasons.choose_covariates(config.parameters.network.covariates)
+    encoder = config.parameters.encoder
+    if encoder is not None:
+        seasons.add_covariates(
+            season_series(yields, encoder.variables, encoder.steps, range(first, last + 1)))
     return seasons, parts
 
 
@@ -119,7 +124,7 @@ def solver_of(config: TrainConfig) -> Solver:
 
 def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) -> ModelSpec:
     """What the model of a variant is made of."""
-    closure, network = config.closure, config.parameters.network
+    network, encoder = config.parameters.network, config.parameters.encoder
     spec = ModelSpec(crops=(crop_of(config),), values=dict(config.crop.parameters),
                      nutrients=config.model.nutrients is True, **config.model.components)
     if variant == "physics":
@@ -127,8 +132,8 @@ def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) 
     hybrid = variant == "hybrid"
     return replace(
         spec, learn=tuple(config.parameters.learn),
-        closures=tuple(closure.slots) if hybrid else (),
-        closure_hidden=tuple(closure.hidden), closure_bound=closure.bound,
+        **(config.closure.specification() if hybrid else {}),
+        encoder=None if encoder is None or not hybrid else encoder.model_dump(),
         network=tuple(network.names) if hybrid else (), network_hidden=tuple(network.hidden),
         network_limit=network.limit, network_dropout=network.dropout,
         covariates=tuple(covariates) if hybrid and network.names else ())

@@ -229,3 +229,25 @@ def test_every_key_is_documented() -> None:
     for schema in SCHEMAS.values():
         walk(schema)
     assert undocumented == []
+
+
+def test_closures_by_slot() -> None:
+    config = compose("train", [*NEEDED["train"], "closure=all",
+                               "closure.without=[leaves.senescence]",
+                               "closure.options={photosynthesis.vcmax: {bound: 1.5}}"])
+    assert isinstance(config, TrainConfig)
+    known = config.closure.specification()
+    assert len(known["closures"]) == 5
+    assert "leaves.senescence" not in known["closures"]
+    assert known["closure_options"]["photosynthesis.vcmax"] == {"bound": 1.5}
+    assert known["closure_options"]["transpiration.water_supply"] == {"kind": "monotone"}
+    with pytest.raises(ConfigError, match="without names soil.percolation, not among slots"):
+        compose("train", [*NEEDED["train"], "closure.without=[soil.percolation]"])
+
+
+def test_an_encoder_needs_a_network() -> None:
+    config = compose("train", [*NEEDED["train"], "parameters=encoder"])
+    assert isinstance(config, TrainConfig)
+    assert config.parameters.encoder is not None
+    with pytest.raises(ConfigError, match=r"network.names is empty"):
+        compose("train", [*NEEDED["train"], "parameters=encoder", "parameters.network.names=[]"])

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from neuralcrop.closures.mlp import ScaleClosure
 from neuralcrop.core.forcing import DailyForcing
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.bench import bench_place, bench_weather
@@ -94,9 +93,9 @@ def test_every_slot_takes_a_closure_that_acts() -> None:
     for slot in slots:
         wet = 3.0 if slot == "soil.percolation" else 0.3
         model = build_model().double()
-        closure = ScaleClosure([4], bound=1.5).double()
-        torch.nn.init.constant_(closure.network[-1].bias, -1.0)
-        model.place_closure(slot, closure)
+        bias = model.add_closure(slot, hidden=[4], bound=1.5).double().network[-1].bias
+        torch.nn.init.constant_(bias, -1.0)
+        torch.nn.init.constant_(bias[:1], 1.0 if len(bias) > 1 else -1.0)  # shares differ
         run = SmallRun(n_days=130, n_cells=2, model=model, dry=wet)
         assert not torch.equal(run().x, plain[wet]), f"{slot} has no effect"
 
