@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from neuralcrop.evaluation import field_experiments
 from neuralcrop.evaluation.metrics import scores, scores_by_year
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
+from neuralcrop.models.saved import read_description
 from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.prepare import Compute
@@ -84,7 +84,7 @@ def describe_run(run: str | Path) -> dict[str, Any]:
     """
     path = Path(run) / DESCRIPTION
     load_model(run)  # says what is wrong with the directory
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    record = read_description(Path(run))
     missing = [key for key in ("crop", "technology", "data") if key not in record]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}: not written by neuralcrop train")
