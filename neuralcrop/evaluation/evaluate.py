@@ -29,6 +29,7 @@ from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.prepare import Compute
 from neuralcrop.simulation.restart import write_text
+from neuralcrop.training.ensemble import HIGH, LOW, summary
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology
@@ -116,7 +117,9 @@ def predict_dataset(
     Returns
     -------
     pandas.DataFrame
-        ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``.
+        ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``; of an
+        ensemble the mean of its members, with their quantiles ``predicted_low`` and
+        ``predicted_high``.
     """
     record = record or describe_run(run)
     kept, compute = record["data"], compute or Compute()
@@ -134,24 +137,43 @@ def predict_dataset(
     device = compute.torch_device()
     rollout = Rollout(model.to(device), Solver(**kept["solver"]),
                       compute.compiles(len(seasons), seasons.n_days))
-    technology = Technology.from_description(record["technology"]).to(device)
-    predicted, unripe = predict(
-        rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
-        technology, device)
+    found, unripe = [], 0
+    for member in members_of(run, record):
+        rollout.model.load_state_dict(load_model(member).state_dict())
+        trend = read_description(member)["technology"]
+        technology = Technology.from_description(trend).to(device)
+        predicted, late = predict(
+            rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
+            technology, device)
+        found.append(predicted)
+        unripe = max(unripe, late)
     if unripe:
         log.warning("%d of %d crops were not ripe at the end of the run; what stood in the field "
                     "counts", unripe, len(seasons))
     columns = ["site", "label", "year", "lat", "lon", "observed"]
-    return seasons.table[columns].assign(predicted=predicted)
+    together = summary(found)
+    table = seasons.table[columns].assign(predicted=together["mean"])
+    if len(found) > 1:
+        table = table.assign(predicted_low=together["low"], predicted_high=together["high"])
+    return table
+
+
+def members_of(run: str | Path, record: Mapping[str, Any]) -> list[Path]:
+    """Directories of the models of a run: those of an ensemble, or its only one."""
+    names = record.get("ensemble") or []
+    return [Path(run) / "variants" / str(name) for name in names] or [Path(run)]
 
 
 def predictions_dataset(table: pd.DataFrame, record: Mapping[str, Any]) -> xr.Dataset:
     """Observed and predicted yields over site and year."""
-    wide = table.set_index(["site", "year"])[["observed", "predicted"]].to_xarray()
+    names = {"observed": "observed yield, dry matter", "predicted": "predicted yield, dry matter"}
+    names |= {k: f"{share:.0%} quantile of the members of an ensemble, dry matter" for k, share in
+              (("predicted_low", LOW), ("predicted_high", HIGH)) if k in table}
+    wide = table.set_index(["site", "year"])[list(names)].to_xarray()
     places = table.drop_duplicates("site").set_index("site").sort_index()
     out = wide.assign_coords({n: ("site", places[n].to_numpy()) for n in ("lat", "lon", "label")})
-    for name in ("observed", "predicted"):
-        out[name].attrs = {"units": "t ha-1", "long_name": f"{name} yield, dry matter"}
+    for name, text in names.items():
+        out[name].attrs = {"units": "t ha-1", "long_name": text}
     out["lat"].attrs = {"units": "degrees_north", "standard_name": "latitude"}
     out["lon"].attrs = {"units": "degrees_east", "standard_name": "longitude"}
     return out.assign_attrs(

@@ -115,7 +115,8 @@ def test_another_format_names_the_version_that_wrote_it(saved: Path) -> None:
     with pytest.raises(ModelError) as caught:
         load_model(saved)
     text = str(caught.value)
-    for part in (f"has format {FORMAT + 1}", f"reads formats up to {FORMAT}", "9.9.9", "train again"):
+    for part in (f"has format {FORMAT + 1}", f"reads formats up to {FORMAT}", "9.9.9",
+                 "train again"):
         assert part in text
 
 
