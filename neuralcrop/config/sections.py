@@ -346,7 +346,7 @@ class TrainerConfig(Section):
     strategy: Literal["auto", "ddp"]
     """How: ``ddp`` averages gradients over processes; ``auto`` does where there are several."""
     profiler: Literal["simple", "advanced"] | None
-    """Lightning's profiler, written to profile-STAGE.txt."""
+    """Lightning's profiler, written to fit-profile-STAGE.txt."""
     limit_batches: PositiveInt | None
     """Learn only from the first so many batches, for debugging; null for all."""
     resume: str | None

@@ -28,9 +28,12 @@ PATIENCE = 10.0
 Result = TypeVar("Result")
 
 
+_RANK = [0]
+
+
 def rank() -> int:
-    """Number of this process; only 0 writes."""
-    return int(os.environ.get("LOCAL_RANK", 0))
+    """Number of this process among those of `launch`; only 0 writes."""
+    return _RANK[0]
 
 
 def own_device(device: torch.device, processes: int) -> torch.device:
@@ -168,6 +171,7 @@ def _other(
     errors: Any,
 ) -> None:
     """What a process other than the first does."""
+    _RANK[0] = number
     os.environ.update(shared, LOCAL_RANK=str(number))
     logging.basicConfig(level=logging.ERROR)
     try:
