@@ -112,6 +112,10 @@ class YieldModule(pl.LightningModule):
         return {"optimizer": optimizer,
                 "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Log a mean over the epoch and, of several processes, over all of them."""
+        super().log(*args, **{"sync_dist": self.trainer.world_size > 1, **kwargs})
+
     def on_train_epoch_start(self) -> None:
         """Seed dropout by the epoch, so that a resumed run goes on as if never interrupted."""
         torch.manual_seed(self.learning.seed * 1_000_003 + self.current_epoch)

@@ -17,7 +17,7 @@ from tests.training_runs import QUICK, MakeConfig
 
 pytestmark = pytest.mark.slow
 
-SAME = ["compare=[hybrid]", "trainer.max_epochs=2", "callbacks.keep=last", "trainer.batch_cells=3",
+SAME = ["compare=[hybrid]", "callbacks.keep=last", "trainer.batch_cells=3", "data.n_days=50",
         "parameters.network.dropout=0.0", "callbacks.patience=null"]
 """Blocks of 3, 3 and 2 samples: two processes have unequal shares of them."""
 

@@ -18,7 +18,7 @@ from tests.training_runs import MakeConfig
 
 KILLS = 10
 
-OPTIONS = ["trainer.tuned_epochs=3", "trainer.max_epochs=5", "trainer.batch_cells=4",
+OPTIONS = ["trainer.tuned_epochs=2", "trainer.max_epochs=4", "data.n_days=50",
            "trainer.ema=0.8", "callbacks.patience=2", "compare=[hybrid]",
            "logger.tensorboard=false"]
 
