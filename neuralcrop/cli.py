@@ -97,6 +97,18 @@ def _parser() -> argparse.ArgumentParser:
     demo = data_commands.add_parser("demo", help="make the synthetic demo data")
     demo.add_argument("--directory", default="data/demo", help="where to (default: %(default)s)")
     demo.set_defaults(action=_data_demo)
+    simulated = data_commands.add_parser(
+        "simulated", help="write simulated yields as a yields file, to pretrain on")
+    simulated.add_argument("dataset", metavar="FILE", help="yields file whose sites to take")
+    simulated.add_argument("--crop", required=True)
+    simulated.add_argument("--output", metavar="FILE", required=True, help="NetCDF file to write")
+    simulated.add_argument("--run", metavar="DIR", help="training run (default: the physics)")
+    simulated.add_argument("--values", metavar="FILE", help="output of another model instead")
+    simulated.add_argument("--variable", metavar="NAME", help="its variable")
+    simulated.add_argument("--weather", metavar="FILE", nargs="+",
+                           help="weather of the sites, where it is in other files")
+    simulated.add_argument("--years", metavar=("FIRST", "LAST"), nargs=2, type=int)
+    simulated.set_defaults(action=_data_simulated)
     fetch = data_commands.add_parser("fetch", help="download weather of points from a source")
     fetch.add_argument("source", metavar="SOURCE", help="nasa_power")
     fetch.add_argument("--point", metavar=("LAT", "LON"), nargs=2, type=float, action="append",
@@ -197,6 +209,14 @@ def _data_demo(options: argparse.Namespace) -> None:
     _function("neuralcrop.data.demo:make")(options.directory)
     _function("neuralcrop.training.demo:make_demo_yields")(options.directory)
     print(f"the demo data are in {options.directory}")
+
+
+def _data_simulated(options: argparse.Namespace) -> None:
+    path = _function("neuralcrop.evaluation.simulated:write_simulated")(
+        options.dataset, options.crop, options.output, run=options.run, values=options.values,
+        variable=options.variable, weather=options.weather,
+        years=None if options.years is None else tuple(options.years))
+    print(f"wrote {path}")
 
 
 def _data_fetch(options: argparse.Namespace) -> None:

@@ -385,6 +385,24 @@ class TrainerConfig(Section):
     """Cell seasons in a step."""
     gradient_clip_val: PositiveFloat | None
     """Largest norm of the gradient."""
+    schedule: Literal["cosine", "constant"]
+    """Course of the learning rates after a short rise."""
+    ema: Annotated[float, Field(gt=0, lt=1)] | None
+    """Share of the former average that each step keeps in a moving average of the weights, which
+    are validated and kept; null for none."""
+    skip_gradient_spikes: bool
+    """Whether to leave out steps whose gradient is 100 times the running median."""
+    init_from: str | None
+    """Directory of a finished run (or a variant in it) whose weights the hybrid starts from."""
+    train: Literal["all", "parameters", "closures"]
+    """What of the hybrid learns: all, only the parameter network, or only closures. The technology
+    trend always does."""
+    devices: PositiveInt
+    """Processes that share each batch."""
+    strategy: Literal["auto", "ddp"]
+    """How: ``ddp`` averages gradients over processes; ``auto`` does where there are several."""
+    profiler: Literal["simple", "advanced"] | None
+    """Lightning's profiler, written to fit-profile-STAGE.txt."""
     limit_batches: PositiveInt | None
     """Learn only from the first so many batches, for debugging; null for all."""
     resume: str | None
@@ -412,6 +430,19 @@ class LoggerConfig(Section):
     """metrics.csv."""
     tensorboard: bool
     """TensorBoard events."""
+
+
+class EnsembleConfig(Section):
+    """Several hybrids that differ in first weights and order of batches."""
+
+    seeds: list[NonNegativeInt]
+    """Seeds of the members, trained after one another; none: one hybrid, with ``seed``."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> EnsembleConfig:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"a seed stands twice in {self.seeds}")
+        return self
 
 
 class FieldExperimentsConfig(Section):

@@ -15,6 +15,7 @@ from neuralcrop.config.sections import (
     CropConfig,
     DataConfig,
     DomainConfig,
+    EnsembleConfig,
     FieldExperimentsConfig,
     ForcingConfig,
     GlobalModelConfig,
@@ -82,6 +83,7 @@ class TrainConfig(Task):
     solver: SolverConfig
     loss: LossConfig
     trainer: TrainerConfig
+    ensemble: EnsembleConfig
     callbacks: CallbacksConfig
     logger: LoggerConfig
     compare: list[Literal["climatology_trend", "physics", "tuned", "hybrid"]]

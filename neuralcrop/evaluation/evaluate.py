@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +27,12 @@ from neuralcrop.evaluation.metrics import scores, scores_by_year
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import DESCRIPTION, ModelError, load_model
+from neuralcrop.models.saved import read_description
 from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.prepare import Compute
 from neuralcrop.simulation.restart import write_text
+from neuralcrop.training.ensemble import HIGH, LOW, summary
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology
@@ -88,7 +90,7 @@ def describe_run(run: str | Path) -> dict[str, Any]:
     """
     path = Path(run) / DESCRIPTION
     load_model(run)  # says what is wrong with the directory
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    record = read_description(Path(run))
     missing = [key for key in ("crop", "technology", "data") if key not in record]
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}: not written by neuralcrop train")
@@ -120,7 +122,9 @@ def predict_dataset(
     Returns
     -------
     pandas.DataFrame
-        ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``.
+        ``site``, ``label``, ``year``, ``lat``, ``lon``, ``observed``, ``predicted``; of an
+        ensemble the mean of its members, with their quantiles ``predicted_low`` and
+        ``predicted_high``.
     """
     return Samples.of(run, dataset, weather, years, compute, record).predict()
 
@@ -131,8 +135,8 @@ class Samples:
 
     Attributes
     ----------
-    model : CropModel
-        Of the run.
+    members : list of (CropModel, Technology)
+        Of the run: of an ensemble all, or the only one.
     seasons : Seasons
         Site-years with observed yields.
     record : mapping
@@ -141,10 +145,15 @@ class Samples:
         Where and how to calculate.
     """
 
-    model: CropModel
+    members: list[tuple[CropModel, Technology]]
     seasons: Seasons
     record: Mapping[str, Any]
     compute: Compute
+
+    @property
+    def model(self) -> CropModel:
+        """The model, or the first member."""
+        return self.members[0][0]
 
     @classmethod
     def of(
@@ -154,7 +163,11 @@ class Samples:
     ) -> Samples:
         """Open a dataset for the model of a run; arguments of `predict_dataset`."""
         record, compute = record or describe_run(run), compute or Compute()
-        model = load_model(run)
+        members = [
+            (load_model(member),
+             Technology.from_description(read_description(member)["technology"]))
+            for member in members_of(run, record)]
+        model = members[0][0]
         if compute.threads:
             torch.set_num_threads(compute.threads)
         compute = replace(compute, block_cells=record["data"]["block_cells"])
@@ -169,23 +182,39 @@ class Samples:
                 yields, encoder.variables, encoder.steps, range(first, last + 1), required=False))
         if model.covariate_names:
             seasons.choose_covariates(model.covariate_names)
-        model.choose_pathways(torch.zeros(1, dtype=torch.long))
-        return cls(model, seasons, record, compute)
+        for one, _ in members:
+            one.choose_pathways(torch.zeros(1, dtype=torch.long))
+        return cls(members, seasons, record, compute)
 
-    def predict(self, model: CropModel | None = None) -> pd.DataFrame:
-        """Observed and predicted yields, of another state of the model if one is given."""
+    def predict(self, without: str | None = None) -> pd.DataFrame:
+        """Observed and predicted yields, without some neural parts (see `ablations`)."""
         kept, seasons, device = self.record["data"], self.seasons, self.compute.torch_device()
-        rollout = Rollout((model or self.model).to(device), Solver(**kept["solver"]),
+        models = [without_parts(one, without) if without else one for one, _ in self.members]
+        rollout = Rollout(copy.deepcopy(models[0]).to(device), Solver(**kept["solver"]),
                           self.compute.compiles(len(seasons), seasons.n_days))
-        technology = Technology.from_description(self.record["technology"]).to(device)
-        predicted, unripe = predict(
-            rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
-            technology, device)
+        found, unripe = [], 0
+        for model, (_, technology) in zip(models, self.members, strict=True):
+            rollout.model.load_state_dict(model.state_dict())  # one compiled day for all
+            predicted, late = predict(
+                rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
+                technology.to(device), device)
+            found.append(predicted)
+            unripe = max(unripe, late)
         if unripe:
             log.warning("%d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", unripe, len(seasons))
         columns = ["site", "label", "year", "lat", "lon", "observed"]
-        return seasons.table[columns].assign(predicted=predicted)
+        together = summary(found)
+        table = seasons.table[columns].assign(predicted=together["mean"])
+        if len(found) > 1:
+            table = table.assign(predicted_low=together["low"], predicted_high=together["high"])
+        return table
+
+
+def members_of(run: str | Path, record: Mapping[str, Any]) -> list[Path]:
+    """Directories of the models of a run: those of an ensemble, or its only one."""
+    names = record.get("ensemble") or []
+    return [Path(run) / "variants" / str(name) for name in names] or [Path(run)]
 
 
 def ablations(samples: Samples, ablate: Sequence[str]) -> dict[str, Any]:
@@ -206,10 +235,11 @@ def ablations(samples: Samples, ablate: Sequence[str]) -> dict[str, Any]:
     """
     known = samples.model.neural_parts()
     asked = [one for name in ablate for one in (known if name == "each" else (name,))]
-    models = {name: without_parts(samples.model, name) for name in dict.fromkeys(asked)}
+    for name in dict.fromkeys(asked):
+        without_parts(samples.model, name)  # wrong names are found before any run
     out = {}
-    for name, model in models.items():
-        table = samples.predict(model)
+    for name in dict.fromkeys(asked):
+        table = samples.predict(name)
         out[name] = {**scores(table), "by_year": scores_by_year(table)}
         log.info("without %s: RMSE %.3f t/ha, r %.3f", name, out[name]["rmse"], out[name]["r"])
     return out
@@ -226,11 +256,14 @@ def without_parts(model: CropModel, names: str) -> CropModel:
 
 def predictions_dataset(table: pd.DataFrame, record: Mapping[str, Any]) -> xr.Dataset:
     """Observed and predicted yields over site and year."""
-    wide = table.set_index(["site", "year"])[["observed", "predicted"]].to_xarray()
+    names = {"observed": "observed yield, dry matter", "predicted": "predicted yield, dry matter"}
+    names |= {k: f"{share:.0%} quantile of the members of an ensemble, dry matter" for k, share in
+              (("predicted_low", LOW), ("predicted_high", HIGH)) if k in table}
+    wide = table.set_index(["site", "year"])[list(names)].to_xarray()
     places = table.drop_duplicates("site").set_index("site").sort_index()
     out = wide.assign_coords({n: ("site", places[n].to_numpy()) for n in ("lat", "lon", "label")})
-    for name in ("observed", "predicted"):
-        out[name].attrs = {"units": "t ha-1", "long_name": f"{name} yield, dry matter"}
+    for name, text in names.items():
+        out[name].attrs = {"units": "t ha-1", "long_name": text}
     out["lat"].attrs = {"units": "degrees_north", "standard_name": "latitude"}
     out["lon"].attrs = {"units": "degrees_east", "standard_name": "longitude"}
     return out.assign_attrs(

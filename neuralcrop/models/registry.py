@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from neuralcrop.closures.parameter_network import ParameterNetwork
 from neuralcrop.closures.series_encoder import SeriesEncoder
@@ -26,18 +21,18 @@ from neuralcrop.models.global_components import USUAL, alternative_parameters, c
 from neuralcrop.models.global_day import GlobalModel
 from neuralcrop.models.global_nutrients import nutrient_parameters
 from neuralcrop.models.global_processes import GlobalCropProcesses
+from neuralcrop.models.saved import (
+    DESCRIPTION,
+    FORMAT,
+    WEIGHTS,
+    ModelError,
+    read_description,
+    read_weights,
+    write_model,
+)
 from neuralcrop.models.wofost72 import Wofost72
 from neuralcrop.models.wofost72_field import Production
 from neuralcrop.models.wofost72_site import SITE_SPECS, SITE_VALUES
-
-FORMAT = 1
-"""Version of the files of a saved model."""
-
-DESCRIPTION, WEIGHTS = "model.json", "model.pt"
-
-
-class ModelError(ValueError):
-    """A saved model is missing, broken or of another version."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +196,7 @@ def _catalogue(
 
 
 def save_model(model: CropModel, directory: str | Path, **extra: Any) -> None:
-    """Write ``model.json`` and ``model.pt`` to a directory, each whole or not at all.
+    """Write ``model.json`` and ``model.safetensors``, each whole or not at all.
 
     Parameters
     ----------
@@ -212,16 +207,10 @@ def save_model(model: CropModel, directory: str | Path, **extra: Any) -> None:
     **extra
         Added to the description (versions, data fingerprint, ...).
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    description = {
-        "format": FORMAT, "spec": asdict(model.spec), "table": model.table.fingerprint(), **extra}
-    part = directory / (WEIGHTS + ".part")
-    torch.save(model.state_dict(), part)
-    os.replace(part, directory / WEIGHTS)
-    part = directory / (DESCRIPTION + ".part")
-    part.write_text(json.dumps(description, indent=1), encoding="utf-8")
-    os.replace(part, directory / DESCRIPTION)
+    write_model(
+        Path(directory),
+        {"spec": asdict(model.spec), "table": model.table.fingerprint(), **extra},
+        model.state_dict())
 
 
 def load_model(name: str | Path = "physics") -> CropModel:
@@ -236,28 +225,15 @@ def load_model(name: str | Path = "physics") -> CropModel:
     Raises
     ------
     ModelError
-        If there is no such model, or it was written by another version of the format.
+        If there is no such model, it is broken, or a newer version wrote it.
     """
     if str(name) == "physics":
         return build_model().eval()
     if str(name) == "wofost72":
         return build_model(ModelSpec(set="wofost72")).eval()
     directory = Path(name)
+    description = read_description(directory)
     path = directory / DESCRIPTION
-    if not path.is_file():
-        raise ModelError(
-            f"no model {str(name)!r}: expected 'physics', 'wofost72' or a run directory with "
-            f"{DESCRIPTION} (a finished run of neuralcrop train has one)")
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        found = description["format"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a description of a model: {error}") from error
-    if found != FORMAT:
-        raise ModelError(
-            f"{path} has format {found}, this version of neuralcrop reads format {FORMAT}; "
-            f"use the version that wrote it ({description.get('neuralcrop', 'unknown')}), "
-            "or train again")
     try:
         known: Any = {k: tuple(v) if isinstance(v, list) else v
                       for k, v in description["spec"].items()}
@@ -265,13 +241,13 @@ def load_model(name: str | Path = "physics") -> CropModel:
     except (KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"{path} does not describe a model: {error}") from error
     model = build_model(spec)
+    weights = read_weights(directory, description)
     try:
-        weights = torch.load(directory / WEIGHTS, map_location="cpu", weights_only=True)
         model.load_state_dict(weights)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except (RuntimeError, AttributeError, TypeError) as error:
         raise ModelError(
-            f"{directory / WEIGHTS} does not hold the weights that {path} describes: {error}"
-        ) from error
+            f"{directory / str(description['weights'])} does not hold the weights that {path} "
+            f"describes: {error}") from error
     return model.eval()
 
 
@@ -306,5 +282,6 @@ def _with_values(
 
 
 __all__: Sequence[str] = [
-    "ModelError", "ModelSpec", "build_model", "describe", "load_model", "save_model",
+    "DESCRIPTION", "FORMAT", "WEIGHTS", "ModelError", "ModelSpec", "build_model", "describe",
+    "load_model", "save_model",
 ]

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+import logging
+
 import torch
 from torch import Tensor, nn
 
 from neuralcrop.core.parameters import ParameterTable
 from neuralcrop.data.seasons import Block, Seasons
-from neuralcrop.training.rollout import Season
+from neuralcrop.training.rollout import Rollout, Season
+from neuralcrop.training.trace import trace_gradient, trace_values
+
+log = logging.getLogger("neuralcrop.training")
 
 REMEDY = ("lower trainer.learning_rate and trainer.constants_learning_rate, or look at the weather "
           "and soil of this sample (neuralcrop data check)")
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; names sample and parameter."""
+    """Training cannot go on; names sample and parameter.
+
+    Attributes
+    ----------
+    block : Block or None
+        Where it happened.
+    cell : int or None
+        Cell of the block.
+    backwards : bool
+        Whether a gradient is at fault, and not a value.
+    """
+
+    def __init__(
+        self, message: str, block: Block | None = None, cell: int | None = None,
+        backwards: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.block, self.cell, self.backwards = block, cell, backwards
+
+    def traced(self, rollout: Rollout) -> TrainingError:
+        """The same with day, process and values, found by running the sample once more."""
+        if self.block is None:
+            return self
+        trace = trace_gradient if self.backwards else trace_values
+        try:
+            found = trace(rollout, self.block, self.cell)
+        except (RuntimeError, ValueError) as error:
+            # what is known already must not be lost
+            log.warning("the sample could not be run again: %s", error)
+            return self
+        return self if found is None else TrainingError(f"{self}. {found}")
 
 
 def check_loss(
@@ -38,8 +73,9 @@ def check_loss(
     names = _rows(~torch.isfinite(season.parameters[:, cell]), table)
     cause = f"parameters {', '.join(names)} are not finite" if names else (
         "all its parameters are finite")
-    raise TrainingError(f"the yield of {_sample(block, cell, seasons)} is {predicted[cell]:g}: "
-                        f"{cause}; {REMEDY}")
+    raise TrainingError(
+        f"the yield of {_sample(block, cell, seasons)} is {predicted[cell]:g}: {cause}; {REMEDY}",
+        block, cell)
 
 
 def check_gradients(
@@ -58,13 +94,14 @@ def check_gradients(
            if p.grad is not None and not bool(torch.isfinite(p.grad).all())]
     if not bad:
         return
-    where = ""
+    where, cell = "", None
     grad = season.parameters.grad
     if grad is not None and not bool(torch.isfinite(grad).all()):
         cell = int(torch.nonzero(~torch.isfinite(grad).all(dim=0))[0])
         names = _rows(~torch.isfinite(grad[:, cell]), table)
         where = f" through {', '.join(names)} of {_sample(block, cell, seasons)}"
-    raise TrainingError(f"the gradient of {', '.join(bad)} is not finite{where}; {REMEDY}")
+    raise TrainingError(f"the gradient of {', '.join(bad)} is not finite{where}; {REMEDY}",
+                        block, cell, backwards=True)
 
 
 def _rows(flags: Tensor, table: ParameterTable) -> list[str]:

@@ -66,7 +66,14 @@ class YieldModule(pl.LightningModule):
         How.
     seasons : Seasons, optional
         Samples, to name one in an error.
+
+    Attributes
+    ----------
+    schedule : str
+        ``cosine`` or ``constant``.
     """
+
+    schedule = "cosine"
 
     def __init__(
         self, rollout: Rollout, technology: Technology, learning: Learning,
@@ -100,9 +107,14 @@ class YieldModule(pl.LightningModule):
                            "weight_decay": how.weight_decay})
         optimizer = torch.optim.AdamW([g for g in groups if g["params"]])
         total = max(int(self.trainer.estimated_stepping_batches), 1)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: rate_share(k, total))
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda k: rate_share(k, total, self.schedule))
         return {"optimizer": optimizer,
                 "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def log(self, *args: Any, **kwargs: Any) -> None:
+        """Log a mean over the epoch and, of several processes, over all of them."""
+        super().log(*args, **{"sync_dist": self.trainer.world_size > 1, **kwargs})
 
     def on_train_epoch_start(self) -> None:
         """Seed dropout by the epoch, so that a resumed run goes on as if never interrupted."""
@@ -147,9 +159,11 @@ class YieldModule(pl.LightningModule):
         self.scores.reset()
 
 
-def rate_share(step: int, total: int) -> float:
-    """Share of the learning rate: a short rise, then a cosine."""
+def rate_share(step: int, total: int, schedule: str = "cosine") -> float:
+    """Share of the learning rate: a short rise, then a cosine or no change."""
     if step < WARM_UP:
         return (step + 1) / WARM_UP
+    if schedule == "constant":
+        return 1.0
     done = min(step / total, 1.0)
     return FINAL_RATE + (1.0 - FINAL_RATE) * 0.5 * (1.0 + math.cos(math.pi * done))

@@ -20,13 +20,18 @@ from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.training.callbacks import write_csv
+from neuralcrop.training.ensemble import HIGH, LOW, coverage
 from neuralcrop.training.setup import fingerprint, run_days
 
 if TYPE_CHECKING:
     from neuralcrop.training.train import Variant
 
-PACKAGES = ("torch", "torchdiffeq", "lightning", "torchmetrics", "numpy", "pandas", "xarray",
-            "netCDF4", "pydantic", "hydra-core")
+PACKAGES = ("torch", "torchdiffeq", "lightning", "torchmetrics", "safetensors", "numpy",
+            "pandas", "xarray", "netCDF4", "pydantic", "hydra-core")
+
+
+AT_BOUND = 0.01
+"""Share of its range from a bound within which a parameter counts as at it."""
 
 
 def run_of(path: str | None) -> Path | None:
@@ -85,8 +90,14 @@ def data_record(config: TrainConfig, block_cells: int) -> dict[str, Any]:
 def write_parameters(
     model: CropModel, variants: Mapping[str, Variant], seasons: Seasons, rows: np.ndarray,
     path: Path,
-) -> None:
-    """Catalogue, tuned and local values of every parameter with their bounds, as CSV."""
+) -> list[str]:
+    """Catalogue, tuned and local values of every parameter with their bounds, as CSV.
+
+    Returns
+    -------
+    list of str
+        Notes on learnt parameters that came to their bounds.
+    """
     table = model.table
     site = torch.tensor(seasons.table.iloc[rows]["site"].unique())
     crop = torch.zeros(len(site), dtype=torch.long)
@@ -94,7 +105,7 @@ def write_parameters(
         local = model.cell_parameters(
             crop, torch.float64, seasons.covariates.values[:, site])
     network = model.network.sizes if model.network is not None else {}
-    out = []
+    out, stuck = [], []
     for record in table.describe():
         name = str(record["parameter"])
         start = table.layout.start[name]
@@ -106,8 +117,39 @@ def write_parameters(
             row |= {"learned": name in table.learned, "network": name in network,
                     "constant": value, "sites_mean": float(own.mean()),
                     "sites_min": float(own.min()), "sites_max": float(own.max())}
+            if row["learned"] or row["network"]:
+                low, high = bound_shares(own, record["lower"][k], record["upper"][k])  # type: ignore[index]
+                row |= {"at_lower": low, "at_upper": high}
+                stuck += [f"{name} {share:.0%} {side}" for share, side in
+                          ((low, "lower"), (high, "upper")) if share > 0.0]
             out.append(row)
     write_csv(path, out)
+    if not stuck:
+        return []
+    return [f"Parameters within {AT_BOUND:.0%} of a bound, share of sites: {', '.join(stuck)}."]
+
+
+def bound_shares(values: torch.Tensor, lower: float, upper: float) -> tuple[float, float]:
+    """Shares of values that lie within `AT_BOUND` of the range of each bound."""
+    near = AT_BOUND * (upper - lower)
+    return (float((values <= lower + near).double().mean()),
+            float((values >= upper - near).double().mean()))
+
+
+def ensemble_notes(
+    seasons: Seasons, parts: Mapping[str, np.ndarray], variants: Mapping[str, Variant]
+) -> list[str]:
+    """How often the members of an ensemble have the observed yield between them."""
+    lines = []
+    observed = seasons.table["observed"].to_numpy(float)
+    for name, v in variants.items():
+        if v.low is not None and v.high is not None:
+            shares = coverage(observed, v.low, v.high, parts)
+            lines.append(
+                f"{name} is the mean of an ensemble of seeds. Observed yields between the "
+                f"{LOW:.0%} and {HIGH:.0%} quantiles of members, which have no observation error: "
+                + ", ".join(f"{part} {share:.0%}" for part, share in shares.items()) + ".")
+    return lines
 
 
 def write_predictions(

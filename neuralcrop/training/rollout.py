@@ -13,6 +13,7 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
 from neuralcrop.simulation.parallel import columns
+from neuralcrop.training.balance import ledger_residuals
 
 KEPT_CELL_DAYS = 400_000
 """Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
@@ -121,6 +122,23 @@ class Rollout:
         """Weights that the days themselves read."""
         return tuple(q for c in self.model.closures().values() for q in c.parameters()
                      if q.requires_grad)
+
+    def residuals(self, block: Block) -> dict[str, Tensor]:
+        """Relative residuals of the balances of a block, or of its first part; ``[cell]``."""
+        dtype = block.forcing.values.dtype
+        with torch.set_grad_enabled(self.one_graph):
+            p = self.model.cell_parameters(block.management.crop, dtype, block.covariates)
+            p = p.detach().requires_grad_(self.one_graph)
+            sizes = self._sizes(p)
+            if len(sizes) > 1:  # the size that is compiled
+                block, p = _split(block, sizes)[0], p.detach()[:, :sizes[0]].contiguous()
+                p.requires_grad_()
+            start = self.stepper.start(block.forcing, block.site, p)
+            if torch.is_grad_enabled():
+                start = RunState(_tracked(start.x), _tracked(start.season), start.day)
+            end = self.stepper.run(
+                start, block.forcing, block.site, block.management, p, standing=True)
+        return ledger_residuals(self.model, end.x, end.season, p)
 
     def predict(self, block: Block) -> Season:
         """Run a block without gradients of its result."""

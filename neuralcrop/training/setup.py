@@ -129,7 +129,7 @@ def specification(config: TrainConfig, variant: str, covariates: Sequence[str]) 
                      nutrients=config.model.nutrients is True, **config.model.components)
     if variant == "physics":
         return spec
-    hybrid = variant == "hybrid"
+    hybrid = variant == "transferred" or variant.startswith("hybrid")
     return replace(
         spec, learn=tuple(config.parameters.learn),
         **(config.closure.specification() if hybrid else {}),

@@ -22,7 +22,9 @@ from neuralcrop.evaluation.baselines import climatology_trend
 from neuralcrop.evaluation.report import markdown, score_parts, show, to_json
 from neuralcrop.models.registry import ModelSpec, build_model, save_model
 from neuralcrop.simulation.restart import write_text
-from neuralcrop.training import records
+from neuralcrop.training import distributed, records
+from neuralcrop.training.ensemble import HIGH, LOW, first_weights, member_name, summary
+from neuralcrop.training.finetune import FROZEN, check_choice, source_of, transfer
 from neuralcrop.training.module import Learning, YieldModule
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import (
@@ -61,6 +63,8 @@ class Variant:
         Its trend.
     unripe : int
         Samples whose crop was not ripe at the end of the run.
+    low, high : numpy.ndarray or None
+        Quantiles of the members of an ensemble, as `predictions`.
     """
 
     predictions: np.ndarray
@@ -68,6 +72,8 @@ class Variant:
     state: dict[str, Tensor] | None = None
     technology: Technology | None = None
     unripe: int = 0
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
 
 def run(config: TrainConfig) -> Path:
@@ -82,13 +88,24 @@ def run(config: TrainConfig) -> Path:
     KeyboardInterrupt
         On Ctrl-C; the last checkpoint of each stage is there, for ``trainer.resume``.
     """
-    directory = Path(config.run_dir)
+    if config.trainer.devices > 1:
+        return distributed.launch(config, _run)
+    return _run(config)
+
+
+def _run(config: TrainConfig) -> Path:
+    """Run in this process; only the first of several writes."""
+    directory, first = Path(config.run_dir), distributed.rank() == 0
     resume = records.run_of(config.trainer.resume)
-    records.write_start(config, directory)
+    if first:
+        records.write_start(config, directory)
     began = time.perf_counter()
     session = Session(config, directory, resume)
     variants = session.variants()
-    chosen = {str(name): variants[name] for name in config.compare if name in variants}
+    wanted = {"transferred", *config.compare, *map(member_name, config.ensemble.seeds)}
+    chosen = {name: variants[name] for name in variants if name in wanted}
+    if not first:
+        return directory
     session.save(variants)
     report(session, chosen, time.perf_counter() - began)
     return directory
@@ -116,19 +133,22 @@ class Session:
         if self.compute.threads:
             torch.set_num_threads(self.compute.threads)
         specification(config, "hybrid", ())  # wrong names are found before the data are read
+        check_choice(config)
         self.seasons, self.parts = load_samples(config)
         for name, rows in self.parts.items():
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
         self.data = YieldsDataModule(
             self.seasons, self.parts, config.trainer.batch_cells, config.seed,
             config.trainer.limit_batches)
-        self.device = self.compute.torch_device()
+        self.device = distributed.own_device(
+            self.compute.torch_device(), config.trainer.devices)
         self.rollout = self._rollout()
         first, last = config.data.train_years
         self.technology = Technology(config.loss.technology, 0.5 * (first + last))
+        self.at_bounds: list[str] = []
         self.runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
-            config.trainer.gradient_clip_val, self.device, resume)
+            config.trainer, self.device, resume)
 
     def _rollout(self) -> Rollout:
         config = self.config
@@ -157,7 +177,31 @@ class Session:
         if wanted & {"tuned", "hybrid"}:
             out["tuned"] = self._tuned()
         if "hybrid" in wanted:
-            out["hybrid"] = self._hybrid()
+            out |= self._hybrids()
+        return out
+
+    def _hybrids(self) -> dict[str, Variant]:
+        """One hybrid, or an ensemble of them with its mean as ``hybrid``."""
+        init, seeds = self.config.trainer.init_from, self.config.ensemble.seeds
+        model, seed = self.rollout.model, self.config.seed
+        before = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        trend = copy.deepcopy(self.technology.state_dict())
+        out: dict[str, Variant] = {}
+        for k in seeds or [seed]:
+            model.load_state_dict({**before, **(first_weights(model, k) if seeds else {})})
+            self.technology.load_state_dict(trend)
+            if init is not None:
+                transfer(model, source_of(init, k))
+                out.setdefault("transferred", self._finished("transferred"))
+            self.data.seed = k
+            out[member_name(k) if seeds else "hybrid"] = self._hybrid(
+                member_name(k) if seeds else "hybrid", k)
+        if seeds:
+            members = [out[member_name(k)] for k in seeds]
+            found = summary([m.predictions for m in members])
+            out["hybrid"] = Variant(
+                found["mean"], unripe=max(m.unripe for m in members), low=found["low"],
+                high=found["high"])
         return out
 
     def _climatology(self) -> Variant:
@@ -187,16 +231,17 @@ class Session:
             self.runner.fit("tuned", module, how.tuned_epochs)
         return self._finished("tuned")
 
-    def _hybrid(self) -> Variant:
+    def _hybrid(self, name: str, seed: int) -> Variant:
         how = self.config.trainer
         module = self._module(Learning(
             HYBRID_CONSTANTS * how.constants_learning_rate, how.learning_rate, how.weight_decay))
+        module.learning = replace(module.learning, seed=seed)
         if module.networks():
-            self.runner.fit("hybrid", module, how.max_epochs)
+            self.runner.fit(name, module, how.max_epochs, FROZEN[how.train])
         else:
             log.warning("the hybrid has no network: parameters.network.names and closure.slots are "
                         "empty, so it is the tuned physics")
-        return self._finished("hybrid")
+        return self._finished(name)
 
     def _module(self, learning: Learning) -> YieldModule:
         loss = self.config.loss
@@ -245,9 +290,12 @@ class Session:
         assert spec is not None
         assert state is not None
         model = part_of(spec, state)
+        members = [member_name(k) for k in self.config.ensemble.seeds]
+        if members and members[-1] == last:
+            extra["ensemble"] = members
         save_model(model, self.directory, **{**extra, "variant": last})
-        records.write_parameters(model, variants, self.seasons, self.parts["train"],
-                                 self.directory / "parameters.csv")
+        self.at_bounds = records.write_parameters(
+            model, variants, self.seasons, self.parts["train"], self.directory / "parameters.csv")
 
 
 def predict(
@@ -295,13 +343,17 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
     result = score_parts(session.seasons.table, session.parts, predictions)
     config = session.config
     notes = records.notes(config, variants, seconds)
+    notes += records.ensemble_notes(session.seasons, session.parts, variants)
+    notes += session.at_bounds
     record = {
         "crop": crop_of(config), "parts": result, "meaning": PARTS, "units": "t ha-1 dry matter",
         "variants": {name: {
             "technology": None if v.technology is None else v.technology.describe(),
             "unripe": v.unripe} for name, v in variants.items()},
         "notes": notes, "seconds": round(seconds, 1)}
-    records.write_predictions(session.seasons, session.parts, predictions,
+    quantiles = {f"{name}_q{share:02.0%}".rstrip("%"): values for name, v in variants.items()
+                 for share, values in ((LOW, v.low), (HIGH, v.high)) if values is not None}
+    records.write_predictions(session.seasons, session.parts, {**predictions, **quantiles},
                               session.directory / "predictions.csv")
     write_text(session.directory / "report.json", to_json(record))
     title = f"Training report: {crop_of(config)}"

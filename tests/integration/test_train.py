@@ -49,7 +49,7 @@ def test_the_run_directory_describes_itself(run_dir: Path, small_world: Path) ->
     names = {str(p.relative_to(run_dir)) for p in run_dir.rglob("*") if p.is_file()}
     assert {
         "config.yaml", "data.json", "versions.json", "metrics.csv", "parameters.csv",
-        "predictions.csv", "report.json", "report.md", "model.json", "model.pt",
+        "predictions.csv", "report.json", "report.md", "model.json", "model.safetensors",
         "checkpoints/tuned/last.ckpt", "checkpoints/tuned/best.ckpt",
         "checkpoints/hybrid/last.ckpt", "checkpoints/hybrid/best.ckpt",
         *(f"variants/{v}/model.json" for v in VARIANTS[1:]),

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from neuralcrop import cli
 from neuralcrop.training import train
@@ -41,7 +42,7 @@ def whole(make_config, tmp_path_factory: pytest.TempPathFactory) -> dict[str, to
 
 
 def weights(directory: Path) -> dict[str, torch.Tensor]:
-    return torch.load(directory / "model.pt", weights_only=True)
+    return load_file(directory / "model.safetensors")
 
 
 @pytest.mark.parametrize(("networks", "epoch"), [(False, 0), (True, 1)])

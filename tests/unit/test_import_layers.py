@@ -23,6 +23,7 @@ ONLY_IN = {
     "omegaconf": {"cli", "config"},
     "lightning": {"training", "data/datamodule"},
     "pytorch_lightning": set(),
+    "safetensors": {"models/saved"},
     "pandas": {"crops/__init__", "data", "output", "evaluation", "compat"},
     **{name: {"data", "output", "evaluation", "projection"} for name in XARRAY},
 }
@@ -36,7 +37,7 @@ ONLY = {
     "physics": TENSORS,
     "processes": TENSORS | {"torchdiffeq"},
     "closures": TENSORS | {"torchdiffeq"},
-    "models": TENSORS | {"torchdiffeq"},
+    "models": TENSORS | {"torchdiffeq", "safetensors"},
     "simulation": TENSORS | {"torchdiffeq"},
 }
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import neuralcrop as nc
 from neuralcrop.core.parameters import ParameterError
@@ -24,6 +26,7 @@ from neuralcrop.models.registry import (
     load_model,
     save_model,
 )
+from neuralcrop.models.saved import FIRST_WEIGHTS, MIGRATIONS
 from tests.model_runs import SmallRun
 
 HYBRID = ModelSpec(
@@ -78,7 +81,7 @@ def test_a_saved_model_gives_the_same_numbers(saved: Path) -> None:
 def test_saving_leaves_two_files_and_what_was_added(saved: Path) -> None:
     assert sorted(p.name for p in saved.iterdir()) == sorted([DESCRIPTION, WEIGHTS])
     description = json.loads((saved / DESCRIPTION).read_text())
-    assert description["format"] == FORMAT
+    assert description["format_version"] == FORMAT
     assert description["neuralcrop"] == "9.9.9"
     assert description["table"] == trained().table.fingerprint()
 
@@ -108,12 +111,69 @@ def test_describe_lists_every_parameter_and_slot() -> None:
 
 
 def test_another_format_names_the_version_that_wrote_it(saved: Path) -> None:
-    edit(saved, format=FORMAT + 1)
+    edit(saved, format_version=FORMAT + 1)
     with pytest.raises(ModelError) as caught:
         load_model(saved)
     text = str(caught.value)
-    for part in (f"has format {FORMAT + 1}", f"reads format {FORMAT}", "9.9.9", "train again"):
+    for part in (f"has format {FORMAT + 1}", f"reads formats up to {FORMAT}", "9.9.9",
+                 "train again"):
         assert part in text
+
+
+def first_format(directory: Path, weights: object) -> None:
+    """What version 0.1 wrote: ``model.pt`` and a description with ``format``."""
+    path = directory / DESCRIPTION
+    old = {k: v for k, v in json.loads(path.read_text()).items()
+           if k not in ("format_version", "weights")}
+    path.write_text(json.dumps({"format": 1, **old}))
+    (directory / WEIGHTS).unlink()
+    torch.save(weights, directory / FIRST_WEIGHTS)
+
+
+def test_the_first_format_is_still_read(saved: Path) -> None:
+    first_format(saved, trained().state_dict())
+    back = load_model(saved)
+    for name, tensor in trained().state_dict().items():
+        assert torch.equal(back.state_dict()[name], tensor), name
+
+
+class _Code:
+    """What a pickle may run when it is loaded."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+def test_loading_runs_no_code(saved: Path, tmp_path: Path) -> None:
+    first_format(saved, {"weights": _Code(tmp_path / "ran")})
+    with pytest.raises(ModelError, match=r"model\.pt does not hold the weights"):
+        load_model(saved)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_lie_beside_their_description(saved: Path) -> None:
+    edit(saved, weights="../elsewhere.safetensors")
+    with pytest.raises(ModelError, match="beside their description"):
+        load_model(saved)
+
+
+def test_every_format_has_a_way_to_the_present_one() -> None:
+    assert sorted(MIGRATIONS) == list(range(1, FORMAT))
+
+
+def test_nothing_is_unpickled_in_the_package(repository: Path) -> None:
+    for path in sorted((repository / "neuralcrop").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)):
+                continue
+            home = ast.unparse(call.func)
+            assert home not in ("pickle.load", "pickle.loads", "joblib.load"), path
+            if home == "torch.load":
+                given = {k.arg: ast.unparse(k.value) for k in call.keywords}
+                assert given.get("weights_only") == "True", path
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "{}", '"model"', "null"])
@@ -132,20 +192,20 @@ def test_nothing_there_says_what_is_expected(tmp_path: Path) -> None:
 
 def test_missing_weights_are_named(saved: Path) -> None:
     (saved / WEIGHTS).unlink()
-    with pytest.raises(ModelError, match=r"model\.pt does not hold the weights"):
+    with pytest.raises(ModelError, match=r"model\.safetensors does not hold the weights"):
         load_model(saved)
 
 
 def test_weights_of_another_model_are_refused(saved: Path) -> None:
-    torch.save(build_model().state_dict(), saved / WEIGHTS)
-    with pytest.raises(ModelError, match=r"model\.pt does not hold the weights"):
+    save_file(build_model().state_dict(), saved / WEIGHTS)
+    with pytest.raises(ModelError, match=r"model\.safetensors does not hold the weights"):
         load_model(saved)
 
 
 @pytest.mark.parametrize("content", [b"", b"not weights at all"])
 def test_broken_weights_are_named(saved: Path, content: bytes) -> None:
     (saved / WEIGHTS).write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.pt does not hold the weights"):
+    with pytest.raises(ModelError, match=r"model\.safetensors does not hold the weights"):
         load_model(saved)
 
 
