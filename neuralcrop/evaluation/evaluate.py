@@ -19,6 +19,7 @@ from neuralcrop.config.management import ManagementConfig
 from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.files import open_files
 from neuralcrop.data.names import find_time
+from neuralcrop.data.observations import Reading
 from neuralcrop.data.seasons import Seasons, load_seasons
 from neuralcrop.data.yields import YieldsData, open_yields
 from neuralcrop.evaluation import field_experiments
@@ -135,6 +136,7 @@ def predict_dataset(
     rollout = Rollout(model.to(device), Solver(**kept["solver"]),
                       compute.compiles(len(seasons), seasons.n_days))
     technology = Technology.from_description(record["technology"]).to(device)
+    technology.attach(seasons.table)
     predicted, unripe = predict(
         rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
         technology, device)
@@ -169,7 +171,8 @@ def _open(
         weather = kept["weather"]
         log.info("weather of the run: %s", weather)
     path = dataset if isinstance(dataset, xr.Dataset) else str(dataset)
-    return open_yields(path, record["crop"], weather, names=kept["names"], co2=kept["co2"])
+    return open_yields(path, record["crop"], weather, names=kept["names"], co2=kept["co2"],
+                       reading=Reading(kept.get("moisture"), kept.get("region"), strict=False))
 
 
 def has_weather(dataset: xr.Dataset) -> bool:
