@@ -2,13 +2,15 @@ r"""The trend of yields that weather, soil and CO2 do not explain: breeding and 
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
 from neuralcrop.training.trend_basis import basis, clustered
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Kind = Literal["none", "linear"]
 

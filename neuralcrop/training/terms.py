@@ -3,10 +3,9 @@ r"""The loss of several kinds of observation, and what each term contributes."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +13,9 @@ from neuralcrop.data.observations import KINDS
 from neuralcrop.data.seasons import Block
 from neuralcrop.training import losses
 from neuralcrop.training.technology import Technology
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Weighting = Literal["fixed", "learned"]
 

@@ -2,15 +2,15 @@ r"""Technology trends of regions or sites, smooth in time, and levels of sites."
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from neuralcrop.evaluation.baselines import NEIGHBOURS
+from neuralcrop.data import neighbours
+from neuralcrop.data.neighbours import NEIGHBOURS
 from neuralcrop.training.technology import SMALLEST, Technology
 from neuralcrop.training.trend_basis import (
     TINY,
@@ -22,17 +22,14 @@ from neuralcrop.training.trend_basis import (
     year_effect,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 By = Literal["all", "region", "site"]
 When = Literal["joint", "before"]
 
 LEVEL_BOUND = 0.3
 """Largest logarithm of the level of a site."""
-
-BLOCK_DEGREES = 2.0
-"""Size of the regions where the data name none, degrees."""
-
-SAME_PLACE = 1e-3
-"""Sites within so many degrees are one place."""
 
 ROUNDS = 30
 """Alternations of a fit between trend, level and noise."""
@@ -64,7 +61,7 @@ class Trend(Technology):
         at the technology of the reference year.
     years : tuple of int
         First and last training year; the middle is the reference.
-    places : DataFrame
+    places : DataFrame or mapping
         Training places: ``lat``, ``lon`` and, if regions have names, ``region``.
     level : bool
         Whether places have a level.
@@ -84,7 +81,8 @@ class Trend(Technology):
 
     def __init__(
         self, kind: str, by: By = "all", when: When = "joint",
-        years: tuple[int, int] = (1990, 2010), places: pd.DataFrame | None = None,
+        years: tuple[int, int] = (1990, 2010),
+        places: pd.DataFrame | Mapping[str, Sequence[Any]] | None = None,
         level: bool = False, slope_sd: float = 0.5, level_sd: float = 0.1,
     ) -> None:
         nn.Module.__init__(self)
@@ -95,8 +93,7 @@ class Trend(Technology):
         self.has_level = level
         self.slope_sd, self.level_sd = slope_sd, level_sd
         self.knots = knots_of(*years) if kind == "smooth" else ()
-        self.places = _distinct(places) if places is not None else pd.DataFrame(
-            columns=["lat", "lon", "region"])
+        self.places = neighbours.distinct(places)
         if by == "region":
             self.groups = sorted(set(self.places["region"]))
         else:
@@ -137,10 +134,8 @@ class Trend(Technology):
         table : DataFrame
             ``lat``, ``lon`` and, if the training samples had it, ``region``.
         """
-        where = _distinct(table)
-        nearest = _nearest(where, self.places)
-        known = _distance(where, self.places.iloc[nearest[:, 0]]) < SAME_PLACE
-        nearest[known] = nearest[known, :1]
+        where = neighbours.distinct(table)
+        nearest, known = neighbours.nearest(where, self.places)
         if self.by == "region":
             number = {name: k for k, name in enumerate(self.groups)}
             group = np.array([number.get(r, len(number)) for r in where["region"]])
@@ -148,8 +143,7 @@ class Trend(Technology):
             group = np.where(known, nearest[:, 0], len(self.groups))
         else:
             group = np.zeros(len(where), dtype=int)
-        index = where.reset_index().set_index(["lat", "lon", "region"])["index"]
-        row = index.loc[pd.MultiIndex.from_frame(_keys(table))].to_numpy()
+        row = neighbours.rows_of(table, where)
         device = self.common.device
         self.group = torch.from_numpy(group[row].astype(np.int64)).to(device)
         self.near = torch.from_numpy(nearest[row].astype(np.int64)).to(device)
@@ -349,7 +343,7 @@ class Trend(Technology):
     def from_description(cls, record: dict[str, Any]) -> Trend:
         """Inverse of `describe`."""
         out = cls(record["kind"], record["by"], record["when"], tuple(record["years"]),
-                  pd.DataFrame(record["places"]), record["level"], record["slope_sd"],
+                  record["places"], record["level"], record["slope_sd"],
                   record["level_sd"])
         with torch.no_grad():
             for name in ("common", "own", "levels", "noise"):
@@ -359,41 +353,6 @@ class Trend(Technology):
                    for line in record["covariance"]]
             out.covariance = torch.tensor(cov, dtype=torch.float64).reshape(out.covariance.shape)
         return out
-
-
-def region_names(table: pd.DataFrame) -> pd.Series:
-    """Region of samples: as given, or the block of `BLOCK_DEGREES` in which they lie."""
-    if "region" in table:
-        return table["region"].astype(str)
-    block = np.floor(table[["lat", "lon"]].fillna(0.0) / BLOCK_DEGREES).astype(int)
-    return block["lat"].astype(str) + " " + block["lon"].astype(str)
-
-
-def _keys(table: pd.DataFrame) -> pd.DataFrame:
-    where = table[["lat", "lon"]].astype(float).fillna(0.0).round(4)
-    return where.assign(region=region_names(table)).reset_index(drop=True)
-
-
-def _distinct(table: pd.DataFrame) -> pd.DataFrame:
-    return _keys(table).drop_duplicates(ignore_index=True)
-
-
-def _distance(a: pd.DataFrame, b: pd.DataFrame) -> np.ndarray:
-    """Degrees between places, row by row, with longitudes of the latitude."""
-    lat, other = a["lat"].to_numpy(), b["lat"].to_numpy()
-    east = (b["lon"].to_numpy() - a["lon"].to_numpy() + 180.0) % 360.0 - 180.0
-    return np.asarray(np.hypot(other - lat, east * np.cos(np.deg2rad(lat))))
-
-
-def _nearest(where: pd.DataFrame, places: pd.DataFrame) -> np.ndarray:
-    """Places nearest to each of ``where``, nearest first; the last repeats where there are few."""
-    n = min(NEIGHBOURS, len(places))
-    out = np.zeros((len(where), NEIGHBOURS), dtype=int)
-    for k in range(len(where) if n else 0):
-        one = where.iloc[np.full(len(places), k)]
-        order = np.argsort(_distance(one, places), kind="stable")[:n]
-        out[k] = np.concatenate((order, np.full(NEIGHBOURS - n, order[-1])))
-    return out
 
 
 def _scaled(y: Tensor, o: Tensor, factor: Tensor, w: Tensor, place: Tensor) -> Tensor:
