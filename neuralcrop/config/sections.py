@@ -309,6 +309,14 @@ class DataConfig(Section):
     """Years only for the report."""
     holdout_cells: Fraction | list[int | str]
     """Share of the cells, or their names, left out of training and only for the report."""
+    moisture: Annotated[float, Field(ge=0, lt=1)] | None
+    """Water in the yields as they are reported, share of fresh mass; null for dry matter, or what
+    the file says."""
+    region: str | None
+    """Variable that names the region of each site; null: blocks of two degrees."""
+    weigh_by: list[Literal["area", "error"]]
+    """Weights of observations that are used where the file has them: harvested area, one over the
+    square of their standard error."""
 
 
 class NetworkConfig(Section):
@@ -355,17 +363,44 @@ class ParametersConfig(Section):
         return self
 
 
+ObservationKind = Literal["yield", "anthday", "matyday", "lai_max", "aet", "biom"]
+
+
 class LossConfig(Section):
     """What training minimises."""
 
-    kind: Literal["huber", "mse"]
-    """Loss of one cell and year."""
+    kind: Literal["huber", "mse", "anomaly"]
+    """Loss of one cell and year; ``anomaly``: Huber of the departures of years from the mean of
+    their site, and 0.3 of that of means, with all years of a site in one batch."""
     delta: PositiveFloat
-    """Error beyond which the Huber loss is linear, t ha-1."""
-    technology: Literal["none", "linear"]
-    """Trend of yields that the model does not explain: none, or linear in the year, learnt."""
+    """Error beyond which the Huber loss is linear, in units of ``errors``."""
+    technology: Literal["none", "linear", "smooth"]
+    """Trend of yields that the model does not explain: none, linear in the year, or a spline that
+    goes on as a line."""
+    technology_by: Literal["all", "region", "site"]
+    """What has a trend of its own, shrunk towards the common one."""
+    technology_when: Literal["joint", "before"]
+    """Learnt with the model, or fitted to observed yields first."""
+    technology_sd: PositiveFloat
+    """Prior standard deviation of departures from the common slope, and of changes of a smooth one,
+    % a year."""
+    technology_learning_rate: PositiveFloat | None
+    """Step of AdamW for trend, levels and learned weights; null: that of tuned constants."""
+    site_level: Literal["none", "bounded"]
+    """Factor of each site on its yields, between exp(-0.3) and exp(0.3)."""
+    site_level_sd: PositiveFloat
+    """Prior standard deviation of the logarithm of that factor."""
+    weights: dict[ObservationKind, NonNegativeFloat]
+    """Weight of each kind of observation; 0: not used."""
+    weighting: Literal["fixed", "learned"]
+    """Whether these weights stay, or are learned (Kendall et al. 2018)."""
+    errors: dict[ObservationKind, PositiveFloat]
+    """Error of each kind, in its units, by which misfits are divided."""
     penalty: NonNegativeFloat
-    """Weight of the departure from the physics."""
+    """Weight of the prior: the mean square departure of parameters from the catalogue, over the
+    width of their bounds, and that of closures from the equations."""
+    log_gradient_norms: bool
+    """Whether to log the gradient norm of each term, from the first batch of every epoch."""
 
 
 class TrainerConfig(Section):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neuralcrop.data.covariates import Standardiser
-from neuralcrop.data.seasons import Block, Seasons, cuts
+from neuralcrop.data.seasons import Block, Seasons, cuts, site_cuts
 
 
 class Epoch:
@@ -25,14 +25,20 @@ class Epoch:
         Cells of a block.
     seed : int, optional
         Of a random order.
+    whole_sites : bool
+        Keep all samples of a site in one block.
     """
 
     def __init__(
-        self, seasons: Seasons, rows: np.ndarray, size: int, seed: int | None = None
+        self, seasons: Seasons, rows: np.ndarray, size: int, seed: int | None = None,
+        whole_sites: bool = False,
     ) -> None:
         self.seasons = seasons
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        self.parts = cuts(rows, size, generator)
+        if whole_sites:
+            self.parts = site_cuts(rows, seasons.table["site"].to_numpy()[rows], size, generator)
+        else:
+            self.parts = cuts(rows, size, generator)
         self.size = size
 
     def __len__(self) -> int:
@@ -58,24 +64,28 @@ class YieldsDataModule(pl.LightningDataModule):
         Of the order.
     limit_batches : int, optional
         Learn only from so many blocks, always the same.
+    whole_sites : bool
+        Keep all training samples of a site in one block.
     """
 
     def __init__(
         self, seasons: Seasons, parts: dict[str, np.ndarray], batch_cells: int, seed: int = 0,
-        limit_batches: int | None = None,
+        limit_batches: int | None = None, whole_sites: bool = False,
     ) -> None:
         super().__init__()
         self.seasons, self.parts, self.seed = seasons, parts, seed
+        self.whole_sites = whole_sites
         self.batch_cells = min(batch_cells, len(parts["train"]))
         rows = parts["train"]
         if limit_batches is not None:
-            first = Epoch(seasons, rows, self.batch_cells, seed).parts[:limit_batches]
+            first = Epoch(seasons, rows, self.batch_cells, seed, whole_sites).parts[:limit_batches]
             rows = np.sort(np.concatenate(first))
         self.train_rows = rows
 
     def epoch(self, number: int) -> Epoch:
         """Training blocks of an epoch, in its own order."""
-        return Epoch(self.seasons, self.train_rows, self.batch_cells, _mixed(self.seed, number))
+        return Epoch(self.seasons, self.train_rows, self.batch_cells, _mixed(self.seed, number),
+                     self.whole_sites)
 
     def rows(self, rows: np.ndarray) -> Epoch:
         """Blocks of some samples, in order."""

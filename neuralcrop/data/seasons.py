@@ -122,7 +122,7 @@ class Seasons:
     ----------
     table : pandas.DataFrame
         One row a sample: ``site`` (number), ``label``, ``year`` (of harvest), ``lat``, ``lon``,
-        ``observed`` (t ha-1 dry matter).
+        ``observed`` (t ha-1 dry matter), and what else the data hold (`Observations.columns`).
     covariates : Covariates
         Of each site.
 
@@ -236,6 +236,36 @@ def cuts(
     return np.array_split(rows, -(-len(rows) // size)) if len(rows) else []
 
 
+def site_cuts(
+    rows: np.ndarray, site: np.ndarray, size: int, generator: torch.Generator | None = None
+) -> list[np.ndarray]:
+    """Rows of each block, with all rows of a site in one; sites too large for a block are cut.
+
+    Parameters
+    ----------
+    rows, site : numpy.ndarray
+        Rows of a table and their sites.
+    size : int
+        Largest number in a block.
+    generator : torch.Generator, optional
+        Shuffles the sites.
+    """
+    names = np.unique(site)
+    if generator is not None:
+        names = names[torch.randperm(len(names), generator=generator).numpy()]
+    blocks: list[list[np.ndarray]] = []
+    left = 0
+    for name in names:
+        own = np.asarray(rows)[site == name]
+        for part in np.array_split(own, -(-len(own) // size)):
+            if len(part) > left:
+                blocks.append([])
+                left = size
+            blocks[-1].append(part)
+            left -= len(part)
+    return [np.concatenate(block) for block in blocks]
+
+
 def load_seasons(
     data: YieldsData, n_days: int, lead: int = 30, *, crop: int = 0,
     orders: Orders | None = None, normal_years: Sequence[int] | None = None,
@@ -289,6 +319,11 @@ def load_seasons(
         "site": site, "label": [data.cells.places.name(s) for s in site], "year": year,
         "lat": data.cells.lat[site], "lon": data.cells.lon[site],
         "observed": data.yields.values[site, column]})
+    others = data.others.columns(site, column, day[good])
+    table = table.join(others) if len(others.columns) else table
+    if lost := data.others.unused(data.yields):
+        log.warning("%s: %d site-years with other observations but no yield are left out",
+                    data.source, lost)
     count = torch.arange(1, n_days + 1)
     forcing = AlignedForcing(
         torch.from_numpy(values[:, :, good]).to(dtype), count,

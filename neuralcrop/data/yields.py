@@ -18,6 +18,7 @@ from neuralcrop.data.errors import Problems
 from neuralcrop.data.files import describe, open_files
 from neuralcrop.data.forcing import complete
 from neuralcrop.data.names import find_coordinate, find_time, some_names
+from neuralcrop.data.observations import Observations, Reading, dry_share, read_observations
 from neuralcrop.data.periods import PeriodLayout, from_periods, period_layout
 from neuralcrop.data.places import Places
 from neuralcrop.data.standardise import REQUIRED, standardise
@@ -56,6 +57,8 @@ class YieldsData:
         The sites.
     source : str
         Where the data came from.
+    others : Observations
+        Observations of other kinds, errors, areas, regions.
     """
 
     crop: str
@@ -69,6 +72,7 @@ class YieldsData:
     source: str
     co2: CO2Input = None
     notes: Notes = field(default_factory=Notes)
+    others: Observations = field(default_factory=Observations)
 
     @property
     def n_sites(self) -> int:
@@ -116,6 +120,7 @@ class YieldsData:
 def open_yields(
     path: str | Path | xr.Dataset, crop: str, weather: str | Path | Sequence[str | Path]
     | xr.Dataset | None = None, *, names: Mapping[str, str] | None = None, co2: CO2Input = None,
+    reading: Reading | None = None,
 ) -> YieldsData:
     """Open a file of the yields schema (docs/data.md).
 
@@ -131,22 +136,28 @@ def open_yields(
         Our weather name to the file's.
     co2 : optional
         See `co2_for_years`.
+    reading : Reading, optional
+        Moisture of the yields and name of the regions.
 
     Raises
     ------
     InputError
         With every problem found.
     """
+    reading = reading or Reading()
     if isinstance(path, xr.Dataset):
         dataset, source = path, "yields dataset"
     else:
         dataset, source = open_files(path), describe(path)
     problems = Problems(source)
     base = crop.split(":")[0]
-    observed = _yields(dataset, base, problems)
+    observed = _yields(dataset, base, reading, problems)
     problems.raise_if_any()
     assert observed is not None
     dataset, observed = _one_site_dim(dataset, observed)
+    others = read_observations(
+        dataset, base, observed, reading, problems, yield_name=observed.attrs["variable"],
+        dry=observed.attrs["dry_share"])
     weather_set = dataset if weather is None else _other_weather(weather, dataset, problems)
     problems.raise_if_any()
     notes = Notes()
@@ -165,7 +176,7 @@ def open_yields(
         str(k): c for k, c in standard.coords.items() if set(c.dims) <= {"site"}})
     keep = [n for n in standard.data_vars if time_dim in standard[n].dims]
     return YieldsData(crop, observed, standard[keep], frequency, layout, dataset, sowing, cells,
-                      source, co2, notes)
+                      source, co2, notes, others)
 
 
 def _time_layout(
@@ -181,8 +192,10 @@ def _time_layout(
     return _daily_axis(weather, problems), None, "day"
 
 
-def _yields(dataset: xr.Dataset, crop: str, problems: Problems) -> xr.DataArray | None:
-    """Observed yields in t ha-1."""
+def _yields(
+    dataset: xr.Dataset, crop: str, reading: Reading, problems: Problems
+) -> xr.DataArray | None:
+    """Observed yields in t ha-1 dry matter."""
     candidates = [f"{crop}_yield", "yield"]
     if crop.startswith(("winter_", "spring_")):
         candidates.insert(1, f"{crop.split('_', 1)[1]}_yield")
@@ -208,14 +221,15 @@ def _yields(dataset: xr.Dataset, crop: str, problems: Problems) -> xr.DataArray 
         problems.add(f"variable {name}", f"units '{given}'", "t ha-1 or kg ha-1 of dry matter",
                      "convert it first: bushels and market moisture depend on the crop")
         return None
-    observed = (variable.astype("float64") * factor).assign_attrs(
-        units="t ha-1", long_name=f"{crop} yield, dry matter")
+    dry = dry_share(variable, name, reading, problems)
+    observed = (variable.astype("float64") * factor * dry).assign_attrs(
+        units="t ha-1", long_name=f"{crop} yield, dry matter", variable=name, dry_share=dry)
     low, high = float(observed.min()), float(observed.max())
     if not (low >= 0.0 and high <= MAX_YIELD):
         problems.add(f"variable {name}", f"values from {low:g} to {high:g} t ha-1",
                      f"0 to {MAX_YIELD:g}", "check units")
     moisture = str(variable.attrs.get("long_name", "")) + str(variable.attrs.get("comment", ""))
-    if "fresh" in moisture or "market moisture" in moisture:
+    if dry == 1.0 and ("fresh" in moisture or "market moisture" in moisture):
         log.warning("%s looks like fresh matter; the model's yields are dry matter", name)
     return observed
 

@@ -19,6 +19,7 @@ from neuralcrop.config.management import ManagementConfig
 from neuralcrop.data.errors import InputError, Problem
 from neuralcrop.data.files import open_files
 from neuralcrop.data.names import find_time
+from neuralcrop.data.observations import Reading
 from neuralcrop.data.seasons import Seasons, load_seasons
 from neuralcrop.data.series import season_series
 from neuralcrop.data.yields import YieldsData, open_yields
@@ -194,6 +195,7 @@ class Samples:
                           self.compute.compiles(len(seasons), seasons.n_days))
         found, unripe = [], 0
         for model, (_, technology) in zip(models, self.members, strict=True):
+            technology.attach(seasons.table)
             rollout.model.load_state_dict(model.state_dict())  # one compiled day for all
             predicted, late = predict(
                 rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
@@ -281,7 +283,8 @@ def _open(
         weather = kept["weather"]
         log.info("weather of the run: %s", weather)
     path = dataset if isinstance(dataset, xr.Dataset) else str(dataset)
-    return open_yields(path, record["crop"], weather, names=kept["names"], co2=kept["co2"])
+    return open_yields(path, record["crop"], weather, names=kept["names"], co2=kept["co2"],
+                       reading=Reading(kept.get("moisture"), kept.get("region"), strict=False))
 
 
 def has_weather(dataset: xr.Dataset) -> bool:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from neuralcrop.closures.base import FEATURE_NAMES, Features
 from neuralcrop.models.crop_model import CropModel
 
-Kind = Literal["huber", "mse"]
+Kind = Literal["huber", "mse", "anomaly"]
 
 FEATURE_POINTS = 256
 """Points of the closures' input space at which their departure is measured."""

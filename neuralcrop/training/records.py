@@ -15,6 +15,7 @@ import yaml
 
 import neuralcrop
 from neuralcrop.config import TrainConfig
+from neuralcrop.config.sections import LossConfig
 from neuralcrop.data.seasons import Seasons
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
@@ -81,7 +82,8 @@ def data_record(config: TrainConfig, block_cells: int) -> dict[str, Any]:
     data, solver = config.data, config.solver
     return {
         "path": os.path.abspath(data.path), "weather": data.weather, "names": data.names,
-        "co2": data.co2, "lead_days": data.lead_days, "n_days": run_days(config),
+        "co2": data.co2, "moisture": data.moisture, "region": data.region,
+        "lead_days": data.lead_days, "n_days": run_days(config),
         "train_years": list(data.train_years), "block_cells": block_cells,
         "management": config.management.model_dump(mode="json"),
         "solver": solver.model_dump(mode="json"), "dtype": config.compute.dtype}
@@ -166,6 +168,30 @@ def write_predictions(
     write_text(path, out.to_csv(index=False, float_format="%.6g"))
 
 
+def trend_notes(loss: LossConfig, variants: Mapping[str, Variant]) -> list[str]:
+    """How the trend was found, and what it is."""
+    lines = []
+    trends = "; ".join(f"{name} {v.technology.summary()}" for name, v in variants.items()
+                       if v.technology is not None)
+    if loss.technology != "none":
+        before = loss.technology_when == "before"
+        by = "" if loss.technology_by == "all" else (
+            f", with departures of each {loss.technology_by} (prior standard deviation "
+            f"{loss.technology_sd:g})")
+        how = ("fitted to the observed yields of the training years about a level of each site; "
+               "models learnt yields at the technology of the middle year" if before else
+               "fitted on the training years with each model")
+        lines.append(f"All models have a {loss.technology} technology trend{by}, {how}. % a year "
+                     f"± standard error, errors of a year taken as one: {trends}.")
+    elif loss.site_level != "none":
+        lines.append(f"No technology trend: {trends}.")
+    if loss.site_level == "bounded":
+        lines.append("Sites have levels (prior standard deviation of the logarithm "
+                     f"{loss.site_level_sd:g}, bound 0.3); others that of the nearest five. Rows "
+                     "*_without_levels leave them out.")
+    return lines
+
+
 def notes(config: TrainConfig, variants: Mapping[str, Variant], seconds: float) -> list[str]:
     """What a reader of the scores has to know."""
     lines = []
@@ -175,11 +201,7 @@ def notes(config: TrainConfig, variants: Mapping[str, Variant], seconds: float) 
                      "weights (lowest RMSE), so their scores are optimistic.")
     else:
         lines.append("The weights are those of the last epoch: the validation years chose nothing.")
-    if config.loss.technology == "linear":
-        trends = ", ".join(f"{name} {v.technology.percent.item():+.2f}"
-                           for name, v in variants.items() if v.technology is not None)
-        lines.append("All models have a linear technology trend, fitted on the training years, "
-                     f"% a year: {trends}.")
+    lines += trend_notes(config.loss, variants)
     late = {name: v.unripe for name, v in variants.items() if v.unripe}
     if late:
         text = ", ".join(f"{name} {n}" for name, n in late.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
 from neuralcrop.simulation.parallel import columns
 from neuralcrop.training.balance import ledger_residuals
+from neuralcrop.training.outcomes import needs_harvest, outcomes
 
 KEPT_CELL_DAYS = 400_000
 """Cell-days whose activations are kept for the backward pass, about 2 GB; more are recomputed."""
@@ -33,11 +35,14 @@ class Season(NamedTuple):
         Whether the crop got ripe within the run.
     parameters : Tensor
         ``[parameter row, cell]``.
+    others : Tensor or None
+        ``[kind, cell]`` of the kinds of observation that the rollout was asked for.
     """
 
     yields: Tensor
     ripe: Tensor
     parameters: Tensor
+    others: Tensor | None = None
 
 
 class Rollout:
@@ -53,17 +58,19 @@ class Rollout:
         Compile the day.
     one_graph : bool
         Run with gradients also where none are needed, so that only one graph is compiled.
+    kinds : sequence of str
+        Other observations to give counterparts of (`neuralcrop.training.outcomes`).
     """
 
     def __init__(
         self, model: CropModel, solver: Solver | None = None, compiled: bool = False,
-        one_graph: bool = False,
+        one_graph: bool = False, kinds: Sequence[str] = (),
     ) -> None:
         if model.history_rows:
             raise ValueError(
                 f"training takes the global set of processes, the model has {model.set_name}; "
                 "see the page of WOFOST 7.2 for gradients of its seasons")
-        self.model = model
+        self.model, self.kinds = model, tuple(kinds)
         self.one_graph = one_graph and compiled
         self._compiled: set[tuple[int, ...]] = set()
         self.stepper = Stepper(model, solver, compiled=compiled)
@@ -84,10 +91,10 @@ class Rollout:
                 lambda k, q: self._run(parts[k], q), p, sizes, self._shared(), len(sizes))
         else:
             end = self._run(block, p)
-        return Season(end[0], end[1] > 0.5, p)
+        return Season(end[0], end[1] > 0.5, p, end[2:] if self.kinds else None)
 
     def _run(self, block: Block, p: Tensor) -> Tensor:
-        """Yield and whether the crop got ripe, ``[2, cell]``."""
+        """Yield, whether the crop got ripe, and other kinds, ``[2 + kind, cell]``."""
         state = self.stepper.start(block.forcing, block.site, p)
         if torch.is_grad_enabled():
             # the same kind of input on the first day as on all others: one graph
@@ -96,12 +103,13 @@ class Rollout:
         segment = default_segment(n_days) if n_days * p.shape[1] > KEPT_CELL_DAYS else 0
         end = self.stepper.run(
             state, block.forcing, block.site, block.management, p, segment=segment,
-            standing=True)
+            standing=not needs_harvest(self.kinds))
         harvested = SEASON.get(end.season, "harvests") > 0.5
         yields = torch.where(
             harvested, SEASON.get(end.season, "last_yield"), self.model.standing_yield(end.x, p))
         ripe = harvested | self.model.ripe(end.x, p)
-        return torch.stack((yields, ripe.to(yields.dtype)))
+        return torch.stack((yields, ripe.to(yields.dtype), *outcomes(
+            self.model, end.x, end.season, p, self.kinds)))
 
     def _compile(self, part: Block, p: Tensor) -> None:
         """Compile forwards and backwards by a first day, alone: threads would do it once each."""
@@ -144,7 +152,8 @@ class Rollout:
         """Run a block without gradients of its result."""
         with torch.set_grad_enabled(self.one_graph):
             season = self(block)
-        return Season(season.yields.detach(), season.ripe, season.parameters.detach())
+        others = None if season.others is None else season.others.detach()
+        return Season(season.yields.detach(), season.ripe, season.parameters.detach(), others)
 
 
 def _split(block: Block, sizes: tuple[int, ...]) -> list[Block]:

@@ -17,6 +17,7 @@ from neuralcrop.crops import load_catalogue
 from neuralcrop.data.files import expand
 from neuralcrop.data.management_dates import parse_date
 from neuralcrop.data.management_water import FULL_IRRIGATION
+from neuralcrop.data.observations import Reading
 from neuralcrop.data.seasons import Orders, Seasons, load_seasons
 from neuralcrop.data.series import season_series
 from neuralcrop.data.splits import split
@@ -25,6 +26,7 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.prepare import Compute
+from neuralcrop.training.terms import Terms
 
 
 def crop_of(config: TrainConfig) -> str:
@@ -51,7 +53,8 @@ def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
         With every problem of the data.
     """
     data, crop = config.data, crop_of(config)
-    yields = open_yields(data.path, crop, data.weather, names=data.names, co2=data.co2)
+    yields = open_yields(data.path, crop, data.weather, names=data.names, co2=data.co2,
+                         reading=Reading(data.moisture, data.region))
     first, last = data.train_years
     seasons = load_seasons(
         yields, run_days(config), data.lead_days, orders=orders_of(config.management),
@@ -65,6 +68,24 @@ def load_samples(config: TrainConfig) -> tuple[Seasons, dict[str, np.ndarray]]:
         seasons.add_covariates(
             season_series(yields, encoder.variables, encoder.steps, range(first, last + 1)))
     return seasons, parts
+
+
+def terms_of(config: TrainConfig, seasons: Seasons, parts: Mapping[str, np.ndarray]) -> Terms:
+    """The loss of a run.
+
+    Raises
+    ------
+    ValueError
+        If the data do not hold what it asks for, or yields choose the weights but do not count.
+    """
+    loss, keep = config.loss, config.callbacks
+    if not loss.weights.get("yield") and (keep.keep == "best" or keep.patience is not None):
+        raise ValueError("loss.weights.yield is 0, but the RMSE of yields chooses the weights that "
+                         "are kept; give callbacks.keep=last callbacks.patience=null")
+    return Terms(
+        seasons.table, parts["train"], {str(k): w for k, w in loss.weights.items()},
+        {str(k): e for k, e in loss.errors.items()}, loss.kind, loss.delta, loss.weighting,
+        config.data.weigh_by)
 
 
 def orders_of(management: ManagementConfig) -> Orders:

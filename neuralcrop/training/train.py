@@ -34,9 +34,12 @@ from neuralcrop.training.setup import (
     part_of,
     solver_of,
     specification,
+    terms_of,
 )
 from neuralcrop.training.stages import StageRunner
 from neuralcrop.training.technology import Technology
+from neuralcrop.training.trend import build_technology
+from neuralcrop.training.trend_samples import fit_before, training_samples, with_trend
 
 log = logging.getLogger("neuralcrop.training")
 
@@ -65,6 +68,8 @@ class Variant:
         Samples whose crop was not ripe at the end of the run.
     low, high : numpy.ndarray or None
         Quantiles of the members of an ensemble, as `predictions`.
+    level_free : numpy.ndarray or None
+        The predictions without the levels of sites, where the trend has any.
     """
 
     predictions: np.ndarray
@@ -74,6 +79,7 @@ class Variant:
     unripe: int = 0
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    level_free: np.ndarray | None = None
 
 
 def run(config: TrainConfig) -> Path:
@@ -139,12 +145,14 @@ class Session:
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
         self.data = YieldsDataModule(
             self.seasons, self.parts, config.trainer.batch_cells, config.seed,
-            config.trainer.limit_batches)
+            config.trainer.limit_batches, config.loss.kind == "anomaly")
+        self.terms = terms_of(config, self.seasons, self.parts)
         self.device = distributed.own_device(
             self.compute.torch_device(), config.trainer.devices)
         self.rollout = self._rollout()
-        first, last = config.data.train_years
-        self.technology = Technology(config.loss.technology, 0.5 * (first + last))
+        self.technology = build_technology(
+            config.loss, config.data.train_years, self.seasons.table, self.parts["train"])
+        fit_before(self.technology, self.seasons, self.parts["train"], self.terms)
         self.at_bounds: list[str] = []
         self.runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
@@ -164,7 +172,8 @@ class Session:
         size = self.data.batch_cells
         compiled = replace(self.compute, block_cells=size).compiles(
             work, self.seasons.n_days)
-        return Rollout(model.to(self.device), solver_of(config), compiled, one_graph=True)
+        return Rollout(model.to(self.device), solver_of(config), compiled, one_graph=True,
+                       kinds=self.terms.kinds)
 
     def variants(self) -> dict[str, Variant]:
         """Train what needs training, each from the one before."""
@@ -215,13 +224,8 @@ class Session:
     def _physics(self) -> Variant:
         """The catalogue's parameters; only the technology trend is fitted, as for the others."""
         simulated, _ = self._simulate(None)
-        rows = self.parts["train"]
-        table = self.seasons.table.iloc[rows]
-        technology = Technology(self.technology.kind, self.technology.reference_year)
-        technology.fit(torch.from_numpy(simulated[rows]), torch.tensor(
-            table["year"].to_numpy(float)), torch.tensor(table["observed"].to_numpy(float)))
-        with torch.no_grad():
-            self.technology.percent.copy_(technology.percent)
+        self.technology.fit(*training_samples(
+            simulated, self.seasons, self.parts["train"], self.terms))
         return self._finished("physics")
 
     def _tuned(self) -> Variant:
@@ -245,22 +249,29 @@ class Session:
 
     def _module(self, learning: Learning) -> YieldModule:
         loss = self.config.loss
-        learning = Learning(
-            learning.constants_rate, learning.networks_rate, learning.weight_decay, loss.kind,
-            loss.delta, loss.penalty, self.config.seed)
-        return YieldModule(self.rollout, self.technology, learning, self.seasons)
+        rate = loss.technology_learning_rate
+        if rate is not None and learning.networks_rate > 0.0:
+            rate *= HYBRID_CONSTANTS
+        learning = replace(
+            learning, penalty=loss.penalty, seed=self.config.seed, technology_rate=rate,
+            gradient_norms=loss.log_gradient_norms)
+        return YieldModule(self.rollout, self.technology, learning, self.terms, self.seasons)
 
     def _finished(self, name: str) -> Variant:
         """Predictions and weights of the whole model as it is now."""
         model = self.rollout.model.to(self.device)
+        simulated, unripe = self._simulate(None)
+        self.technology.assess(*training_samples(
+            simulated, self.seasons, self.parts["train"], self.terms))
+        technology = copy.deepcopy(self.technology).cpu()
         self.technology.to(self.device)
-        predictions, unripe = self._simulate(self.technology)
+        predictions, level_free = with_trend(technology, simulated, self.seasons)
         if unripe:
             log.warning("%s: %d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        return Variant(predictions, spec, state, copy.deepcopy(self.technology).cpu(), unripe)
+        return Variant(predictions, spec, state, technology, unripe, level_free)
 
     def _simulate(self, technology: Technology | None) -> tuple[np.ndarray, int]:
         """Predictions of all samples of all parts, and how many crops were not harvested."""
@@ -330,7 +341,7 @@ def predict(
         season = rollout.predict(block)
         yields = season.yields
         if technology is not None:
-            yields = technology(yields, block.year).detach()
+            yields = technology(yields, block.year, block.row).detach()
         counts = block.weight > 0.0
         out[block.row[counts].cpu().numpy()] = yields[counts].double().cpu().numpy()
         unripe += int((counts & ~season.ripe).sum())
@@ -340,6 +351,8 @@ def predict(
 def report(session: Session, variants: dict[str, Variant], seconds: float) -> None:
     """Write and print the closing report."""
     predictions = {name: v.predictions for name, v in variants.items()}
+    predictions |= {f"{name}_without_levels": v.level_free for name, v in variants.items()
+                    if v.level_free is not None}
     result = score_parts(session.seasons.table, session.parts, predictions)
     config = session.config
     notes = records.notes(config, variants, seconds)
