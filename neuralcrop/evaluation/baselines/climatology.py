@@ -1,9 +1,11 @@
-"""Predictions without a crop model, which any model has to beat."""
+"""Level and trend of each site, and the mean of all: predictions that see no weather."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+
+from neuralcrop.evaluation.baselines.samples import Samples
 
 SMALLEST_TREND = 8
 """Training years of a site from which it gets a trend of its own."""
@@ -62,3 +64,28 @@ def _nearby(lat: float, lon: float, where: pd.DataFrame, level: pd.Series) -> fl
     if distance.isna().any():
         return float(level.mean())
     return float(level[distance.nsmallest(NEIGHBOURS).index].mean())
+
+
+def county_line(samples: Samples, train: np.ndarray) -> np.ndarray:
+    """`climatology_trend` of all samples from some rows."""
+    return climatology_trend(samples.table.iloc[train], samples.table)
+
+
+class ClimatologyTrend:
+    """Mean and linear trend of each site: see `climatology_trend`."""
+
+    def fit_predict(
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """See `Baseline`; the seed has no effect."""
+        return climatology_trend(samples.table.iloc[train], samples.table.iloc[predict])
+
+
+class MeanOfAll:
+    """One number everywhere: the mean of the training rows."""
+
+    def fit_predict(
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """See `Baseline`; the seed has no effect."""
+        return np.full(len(predict), samples.table["observed"].to_numpy(float)[train].mean())
