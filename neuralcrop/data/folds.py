@@ -134,7 +134,7 @@ def _warm_tail(
 ) -> dict[str, Rows]:
     if np.shape(warmth) != year.shape:
         raise ValueError(f"warmth has shape {np.shape(warmth)}, expected {year.shape}")
-    if not (0.0 < cool and 0.0 < hot and cool + hot <= 1.0):
+    if not (cool > 0.0 and hot > 0.0 and cool + hot <= 1.0):
         raise ValueError(f"warm_tail: shares {cool} and {hot} of the years; expected positive "
                          "ones that sum to one at most")
     order = years_by_warmth(year, warmth)

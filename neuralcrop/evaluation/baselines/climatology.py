@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -71,6 +73,7 @@ def county_line(samples: Samples, train: np.ndarray) -> np.ndarray:
     return climatology_trend(samples.table.iloc[train], samples.table)
 
 
+@dataclass(frozen=True)
 class ClimatologyTrend:
     """Mean and linear trend of each site: see `climatology_trend`."""
 
@@ -81,6 +84,7 @@ class ClimatologyTrend:
         return climatology_trend(samples.table.iloc[train], samples.table.iloc[predict])
 
 
+@dataclass(frozen=True)
 class MeanOfAll:
     """One number everywhere: the mean of the training rows."""
 

@@ -1,6 +1,8 @@
-"""Long short-term memory over the weather of the season (Hochreiter and Schmidhuber 1997,
-doi:10.1162/neco.1997.9.8.1735), on the anomalies of yields from the line of each site.
-"""  # noqa: D205
+"""Long short-term memory over the weather of the season, on anomalies from the line of each site.
+
+Hochreiter and Schmidhuber (1997), doi:10.1162/neco.1997.9.8.1735. The output is the mean over the
+season of what each step adds: from the last state alone, hot seasons saturate.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +38,23 @@ class Lstm:
     rate, decay : float
         Learning rate and weight decay of AdamW.
     dropout : float
-        Share of the last state that is dropped in training.
+        Share of the states that is dropped in training.
+    static : bool
+        Whether covariates of the site are inputs, too.
     members : int
         Seeds whose mean is the prediction.
     blocks : int
         Blocks of years of the inner cross-validation.
     """
 
-    hidden: int = 16
-    join: int = 2
-    epochs: int = 30
-    batch: int = 128
-    rate: float = 3e-3
+    hidden: int = 32
+    join: int = 3
+    epochs: int = 12
+    batch: int = 256
+    rate: float = 6e-3
     decay: float = 1e-2
     dropout: float = 0.2
+    static: bool = False
     members: int = 3
     blocks: int = 3
 
@@ -67,12 +72,14 @@ class Lstm:
         return np.asarray(np.maximum(line[predict] + mean, 0.0))
 
     def inputs(self, samples: Samples, train: np.ndarray) -> Tensor:
-        """``[sample, step, feature]`` weather anomalies, and covariates at every step."""
+        """``[sample, step, feature]`` weather anomalies; covariates at every step if wanted."""
         spans = samples.spans
         steps = spans.shape[1] // self.join
         weather = spans[:, : steps * self.join].reshape(
             len(spans), steps, self.join, spans.shape[2]).mean(axis=2)
         z = site_anomalies(samples, weather, train)
+        if not self.static:
+            return torch.from_numpy(z).float()
         static = standardised(samples.static, train)
         fixed = np.broadcast_to(static[:, None], (len(z), steps, static.shape[1]))
         return torch.from_numpy(np.concatenate([z, fixed], axis=2)).float()
@@ -113,7 +120,7 @@ class Lstm:
 
 
 class _Network(nn.Module):
-    """Recurrent network with one output from its last state."""
+    """Recurrent network; the mean of one output over all steps."""
 
     def __init__(self, n_features: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -123,5 +130,5 @@ class _Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[sample]`` from ``[sample, step, feature]``."""
-        last = self.recurrent(x)[0][:, -1]
-        return self.output(self.dropout(last)).squeeze(-1)
+        states = self.recurrent(x)[0]
+        return self.output(self.dropout(states)).squeeze(-1).mean(dim=1)

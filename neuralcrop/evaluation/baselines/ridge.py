@@ -3,9 +3,9 @@ r"""Ridge regression of yield anomalies on monthly weather anomalies.
 .. math:: y = a_s + b_s t + \sum_k w_k x_k, \qquad
    w = \arg\min \sum (y - a_s - b_s t - x \cdot w)^2 + \lambda |w|^2
 
-with the line of each site s from its training years. The features x are weather anomalies of months,
-and in the curved design their squares and the products of rain with temperature and with vapour
-pressure deficit, too.
+with the line of each site s from its training years. The features x are weather anomalies of
+months, and in the curved design their squares and the products of rain with temperature and with
+vapour pressure deficit, too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ DESIGNS = ("linear", "curved")
 """Features to choose from, the simplest first."""
 
 RANGE = (0.01, 0.99)
-"""Quantiles of training anomalies beyond which squares and products stay what they are there: curves
-explode where no year was."""
+"""Quantiles of training anomalies beyond which squares and products stay what they are there:
+curves explode where no year was."""
 
 
 @dataclass(frozen=True)

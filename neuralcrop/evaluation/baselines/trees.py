@@ -15,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from neuralcrop.evaluation.baselines.climatology import county_line
 from neuralcrop.evaluation.baselines.samples import Samples, inner_folds, site_anomalies
 
-CHOICES = tuple((leaves, smallest) for leaves in (4, 8, 16) for smallest in (20, 80))
+CHOICES = ((4, 80), (8, 40), (16, 80))
 """Leaves of a tree and samples of the smallest leaf to choose from."""
 
 
