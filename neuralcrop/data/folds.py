@@ -153,7 +153,7 @@ def blocks_of_places(lat: np.ndarray, lon: np.ndarray, n_blocks: int) -> np.ndar
     """Block of each place by k-means on positions, without chance.
 
     The first centres are the means of equal shares of the places along their longest axis, so that
-    no far outlier becomes a block of its own; then Lloyd's iterations to rest. Blocks are numbered
+    an outlier begins no block of its own; then Lloyd's iterations to rest. Blocks are numbered
     from north to south by their centres.
 
     Parameters

@@ -27,6 +27,12 @@ HOT = 30.0
 SMALLEST_SHARE = 0.65
 """Share of its days that a month must have in every run to be one of the months."""
 
+FEWEST_MONTHS = 3
+"""Calendar months that all runs must cover to be used."""
+
+MONTH = 30
+"""Days of a month that is none of the calendar, d."""
+
 
 @dataclass(frozen=True)
 class SeasonWeather:
@@ -63,21 +69,19 @@ class SeasonWeather:
     def monthly(self) -> tuple[np.ndarray, tuple[int, ...]]:
         """Means of the calendar months that all runs cover, in the order of the season.
 
+        Runs of different climates may have fewer than `FEWEST_MONTHS` in common; months are then
+        successive spans of `MONTH` days of the run, aligned at sowing.
+
         Returns
         -------
         tuple
-            ``[sample, month, variable]`` and the months.
-
-        Raises
-        ------
-        ValueError
-            If the runs have no month in common.
+            ``[sample, month, variable]`` and the calendar months, none where they are spans.
         """
         month = self.months()
         count = np.stack([(month == m).sum(axis=1) for m in range(1, 13)], axis=1)
         whole = np.flatnonzero((count >= SMALLEST_SHARE * MONTH_DAYS).all(axis=0)) + 1
-        if not len(whole):
-            raise ValueError("the runs of these samples have no calendar month in common")
+        if len(whole) < FEWEST_MONTHS:
+            return self.spans(MONTH), ()
         # a season may run over the end of the year
         when = {int(m): float(np.median(np.argmax(month == m, axis=1))) for m in whole}
         order = tuple(sorted(when, key=lambda m: when[m]))
@@ -99,5 +103,10 @@ class SeasonWeather:
             len(self.daily), n, length, len(VARIABLES)).mean(axis=2))
 
     def warmth(self, months: Sequence[int]) -> np.ndarray:
-        """Mean vapour pressure deficit of some calendar months, ``[sample]`` kPa."""
-        return np.asarray(self.mean(months)[:, list(VARIABLES).index("vpd")])
+        """Mean vapour pressure deficit of some calendar months, ``[sample]`` kPa.
+
+        Of a run without any of them, the mean of all its days.
+        """
+        deficit = list(VARIABLES).index("vpd")
+        mean = self.mean(months)[:, deficit]
+        return np.asarray(np.where(np.isnan(mean), self.daily[..., deficit].mean(axis=1), mean))

@@ -23,6 +23,7 @@ ONLY_IN = {
     "omegaconf": {"cli", "config"},
     "lightning": {"training", "data/datamodule"},
     "pytorch_lightning": set(),
+    "sklearn": {"evaluation"},
     "pandas": {"crops/__init__", "data", "output", "evaluation", "compat"},
     **{name: {"data", "output", "evaluation", "projection"} for name in XARRAY},
 }

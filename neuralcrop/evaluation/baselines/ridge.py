@@ -89,8 +89,8 @@ class Ridge:
         if np.isnan(square[..., train]).any():  # a single year: nothing to choose by
             return self.designs[0], self.penalties[-1]
         judged = pd.DataFrame(square[..., train].reshape(-1, len(train)).T)
-        by_year = judged.groupby(table["year"].to_numpy()).mean().to_numpy().T
-        by_year = by_year.reshape(*shape[:2], -1)
+        means = judged.groupby(table["year"].to_numpy()).mean().to_numpy()
+        by_year = means.T.reshape(*shape[:2], -1)
         best = by_year.mean(axis=-1).argmin(axis=1)
         chosen = 0
         for k in range(1, len(self.designs)):

@@ -29,7 +29,7 @@ class Samples:
     table : pandas.DataFrame
         ``site``, ``year``, ``lat``, ``lon``, ``observed`` (t ha-1); index 0, 1, 2, ...
     monthly : numpy.ndarray
-        ``[sample, month, variable]`` means of calendar months.
+        ``[sample, month, variable]`` means of months, see `SeasonWeather.monthly`.
     spans : numpy.ndarray
         ``[sample, span, variable]`` means of successive spans of the run, aligned at sowing.
     static : numpy.ndarray
