@@ -140,6 +140,21 @@ def _quiet() -> Any:
     return Console(stderr=True)
 
 
+def with_mean(
+    predictions: pd.DataFrame, methods: Sequence[str], name: str = "mean_of_methods"
+) -> pd.DataFrame:
+    """Predictions, and for every scored sample the mean of some methods as one more method.
+
+    Tests that lack one of the methods are left as they are.
+    """
+    keys = ["test", "fold", "seed", "site", "year", "observed"]
+    some = predictions[predictions["method"].isin(list(methods))]
+    means = some.groupby(keys, sort=False)["predicted"].agg(["mean", "size"]).reset_index()
+    means = means[means["size"] == len(set(methods))].rename(columns={"mean": "predicted"})
+    added = means.drop(columns="size").assign(method=name)[list(COLUMNS)]
+    return pd.concat([predictions, added], ignore_index=True)
+
+
 def score_tests(
     predictions: pd.DataFrame, *, years: Mapping[str, Sequence[int]] | None = None,
     draws: int = 2000, level: float = 0.9,
@@ -241,3 +256,28 @@ def comparison_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> s
                          + (f" ({r:.2f})" if np.isfinite(r) else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def extremes_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Year-centred RMSE, r within sites, worst years and named years of each test, as Markdown."""
+    lines = ["| test | method | year-centred RMSE | r within sites | less than the line, by "
+             "resampling years | worst years: RMSE, share of the loss | named years |",
+             "|---|---|---|---|---|---|---|"]
+    for test, by_method in result.items():
+        for name, record in by_method.items():
+            if "r_line" not in record:
+                continue
+            low, high = record["rmse_less_reference_interval"]
+            named = "; ".join(f"{key}: {_number(v['rmse'])}, {_number(v['loss_share'], 2)}"
+                              for key, v in record["extremes"].items())
+            lines.append(
+                f"| {test} | {name} | {_number(record['rmse_year_centred'])} | "
+                f"{_number(record['r_site_centred'], 2)} | [{low:+.3f}, {high:+.3f}] | "
+                f"{', '.join(map(str, record['worst_years']))}: "
+                f"{_number(record['rmse_worst_years'])}, "
+                f"{_number(record['loss_share_worst_years'], 2)} | {named or '-'} |")
+    return "\n".join(lines)
+
+
+def _number(value: float, digits: int = 3) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else "-"

@@ -111,6 +111,22 @@ def test_scores(tmp_path: Path) -> None:
     text = comparison.comparison_table(result)
     assert f"{ridge['rmse']:.3f}" in text
     assert text.count("\n") == 1 + len(methods)
+    extremes = comparison.extremes_table(result)
+    assert extremes.count("\n") == 1 + 3 * len(methods)
+    assert f"1988: {ridge['extremes']['1988']['rmse']:.3f}" in extremes
+
+
+def test_the_mean_of_methods(tmp_path: Path) -> None:
+    table, tests, methods = setting()
+    out = comparison.run_tests(table, tests, methods, tmp_path)
+    more = comparison.with_mean(out, ["ridge", "mean_of_all"], "both")
+    pd.testing.assert_frame_equal(more.iloc[: len(out)], out)
+    wide = more.pivot(index=["test", "fold", "site", "year"], columns="method", values="predicted")
+    assert wide.notna().all().all()
+    np.testing.assert_allclose(wide["both"], 0.5 * (wide["ridge"] + wide["mean_of_all"]))
+    lacking = out[(out["method"] != "ridge") | (out["test"] != "drought")]
+    assert "drought" not in set(comparison.with_mean(lacking, ["ridge", "mean_of_all"], "both")
+                                .query("method == 'both'")["test"])
 
 
 def test_seeds_are_averaged(tmp_path: Path) -> None:
