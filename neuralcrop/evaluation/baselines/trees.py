@@ -16,7 +16,7 @@ from neuralcrop.evaluation.baselines.climatology import county_line
 from neuralcrop.evaluation.baselines.samples import Samples, inner_folds, site_anomalies
 
 CHOICES = ((6, 40),)
-"""Leaves of a tree and samples of the smallest leaf to choose from. More choices cost time and gained
+"""Leaves of a tree and samples of the smallest leaf to choose from; more cost time and gained
 nothing on county yields."""
 
 
