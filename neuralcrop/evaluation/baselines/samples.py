@@ -124,10 +124,9 @@ def site_anomalies(samples: Samples, values: np.ndarray, train: np.ndarray) -> n
     known = np.isin(year, np.unique(year[train]))
     frame = pd.DataFrame(flat)
     normal = frame[known].groupby(site[known]).mean().reindex(site).to_numpy()
-    missing = np.isnan(normal).any(axis=1)
-    if missing.any():
-        own = frame.groupby(site).mean().reindex(site).to_numpy()
-        normal[missing] = own[missing]
+    # a site whose weather is known of other years only
+    own = frame.groupby(site).mean().reindex(site).to_numpy()
+    normal = np.where(np.isnan(normal), own, normal)
     anomaly = (flat - normal).reshape(values.shape)
     scale = anomaly[train].std(axis=0)
     # a month that is hardly ever hot: one hot day would be worth dozens of its spreads
