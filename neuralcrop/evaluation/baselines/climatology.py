@@ -10,7 +10,7 @@ import pandas as pd
 from neuralcrop.evaluation.baselines.samples import Samples
 
 SMALLEST_TREND = 8
-"""Training years of a site from which it gets a trend of its own."""
+"""Training years of a site from which it gets a trend of its own, and of all for any trend."""
 
 NEIGHBOURS = 5
 """Sites whose mean stands in for one that training has not seen."""
@@ -20,7 +20,8 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     r"""Mean and linear trend over years of each site, from the training years.
 
     A site with too few training years takes the trend within all sites; an unseen one the mean of
-    its nearest `NEIGHBOURS` sites (of all, where positions are unknown) and that trend.
+    its nearest `NEIGHBOURS` sites (of all, where positions are unknown) and that trend. Too few
+    training years in all give no trend: it would be the weather of the first and the last.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     middle = train["year"].mean()
     years = train.groupby("site")["year"].agg(["mean", "nunique"])
     rise, spread = _trend(train)
-    overall = float(rise.sum() / spread.sum()) if spread.sum() > 0.0 else 0.0
+    enough = train["year"].nunique() >= SMALLEST_TREND
+    overall = float(rise.sum() / spread.sum()) if enough else 0.0
     slope = (rise / spread).where(years["nunique"] >= SMALLEST_TREND, overall)
     # level of each site in the middle of the training years
     level = train.groupby("site")["observed"].mean() + slope * (middle - years["mean"])

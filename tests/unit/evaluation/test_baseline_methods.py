@@ -14,6 +14,7 @@ from neuralcrop.evaluation.baselines import (
     Lstm,
     MeanOfAll,
     Ridge,
+    Samples,
     Trees,
 )
 from neuralcrop.evaluation.baselines.ridge import solve
@@ -153,6 +154,18 @@ def test_anomalies_are_those_of_the_site_and_of_training() -> None:
     flat = np.zeros_like(s.monthly)
     np.testing.assert_array_equal(site_anomalies(s, flat, train), 0.0)
     np.testing.assert_array_equal(standardised(np.ones((len(s), 2)), train), 0.0)
+
+
+def test_a_site_without_weather_of_training_years_has_its_own_normals() -> None:
+    s = samples()
+    keep = np.flatnonzero((s.table["year"] >= 2000) | (s.table["site"] > 0))
+    some = Samples(s.table.iloc[keep].reset_index(drop=True), s.monthly[keep], s.spans[keep],
+                   s.static[keep], s.warmth[keep])
+    train = np.flatnonzero((some.table["year"] < 2000).to_numpy())
+    late = np.flatnonzero((some.table["site"] == 0).to_numpy())
+    z = site_anomalies(some, some.monthly, train)
+    np.testing.assert_allclose(z[late].mean(axis=0), 0.0, atol=1e-9)
+    assert np.isfinite(Ridge().fit_predict(some, train, late)).all()
 
 
 def test_a_rare_heat_is_not_blown_up() -> None:
