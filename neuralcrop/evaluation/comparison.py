@@ -250,9 +250,8 @@ def comparison_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> s
             if record is None:
                 cells.append("-")
                 continue
-            low, high = record["rmse_interval"]
             r = record.get("r_line", np.nan)
-            cells.append(f"{record['rmse']:.3f} [{low:.2f}, {high:.2f}]"
+            cells.append(f"{record['rmse']:.3f}" + _interval(record["rmse_interval"], " [{}, {}]")
                          + (f" ({r:.2f})" if np.isfinite(r) else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -267,16 +266,23 @@ def extremes_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str
         for name, record in by_method.items():
             if "r_line" not in record:
                 continue
-            low, high = record["rmse_less_reference_interval"]
             named = "; ".join(f"{key}: {_number(v['rmse'])}, {_number(v['loss_share'], 2)}"
                               for key, v in record["extremes"].items())
             lines.append(
                 f"| {test} | {name} | {_number(record['rmse_year_centred'])} | "
-                f"{_number(record['r_site_centred'], 2)} | [{low:+.3f}, {high:+.3f}] | "
+                f"{_number(record['r_site_centred'], 2)} | "
+                f"{_interval(record['rmse_less_reference_interval'], '[{}, {}]', '+') or '-'} | "
                 f"{', '.join(map(str, record['worst_years']))}: "
                 f"{_number(record['rmse_worst_years'])}, "
                 f"{_number(record['loss_share_worst_years'], 2)} | {named or '-'} |")
     return "\n".join(lines)
+
+
+def _interval(bounds: Sequence[float], form: str, sign: str = "") -> str:
+    """Both bounds, or nothing where there are none."""
+    if not np.isfinite(bounds).all():
+        return ""
+    return form.format(*(f"{value:{sign}.2f}" for value in bounds))
 
 
 def _number(value: float, digits: int = 3) -> str:

@@ -12,6 +12,9 @@ import pandas as pd
 DRAWS = 2000
 """Resamplings."""
 
+FEWEST_YEARS = 5
+"""Years below which resampling says nothing."""
+
 
 def year_draws(n_years: int, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
     """How often each year is drawn, ``[draw, year]``; every row sums to the number of years."""
@@ -36,10 +39,10 @@ def rmse_interval(
     Returns
     -------
     tuple of float
-        NaN with fewer than two years.
+        NaN with fewer than `FEWEST_YEARS`.
     """
     square, count = _by_year(table, ["predicted"])
-    if len(count) < 2:
+    if len(count) < FEWEST_YEARS:
         return np.nan, np.nan
     return _central(_rmse_of(square, count, draws, seed)[0], level)
 
@@ -60,7 +63,7 @@ def rmse_difference_interval(
         See `rmse_interval`.
     """
     square, count = _by_year(table, [one, other])
-    if len(count) < 2:
+    if len(count) < FEWEST_YEARS:
         return np.nan, np.nan
     first, second = _rmse_of(square, count, draws, seed)
     return _central(first - second, level)

@@ -93,7 +93,10 @@ def test_scores(tmp_path: Path) -> None:
     ridge = drought["ridge"]
     assert ridge["rmse"] == pytest.approx(metrics.rmse(part["observed"], part["predicted"]))
     assert drought["climatology_trend"]["rmse_less_reference"] == 0.0
-    assert drought["climatology_trend"]["rmse_less_reference_interval"] == (0.0, 0.0)
+    assert np.isnan(drought["climatology_trend"]["rmse_less_reference_interval"]).all()  # two years
+    later = result["last_years"]
+    assert later["climatology_trend"]["rmse_less_reference_interval"] == (0.0, 0.0)
+    assert later["ridge"]["rmse_less_reference_interval"][1] < 0.0
     assert ridge["rmse_less_reference"] < 0.0
     assert ridge["r_line"] > 0.9
     assert list(ridge["extremes"]) == ["1988"]
@@ -109,7 +112,9 @@ def test_scores(tmp_path: Path) -> None:
     assert record["folds"]["drought"]["all"]["score"] == [1988, 1991]
     assert len(pd.read_csv(tmp_path / "predictions.csv")) == len(out)
     text = comparison.comparison_table(result)
-    assert f"{ridge['rmse']:.3f}" in text
+    assert f"{ridge['rmse']:.3f} ({ridge['r_line']:.2f})" in text
+    low, high = later["ridge"]["rmse_interval"]
+    assert f"{later['ridge']['rmse']:.3f} [{low:.2f}, {high:.2f}]" in text
     assert text.count("\n") == 1 + len(methods)
     extremes = comparison.extremes_table(result)
     assert extremes.count("\n") == 1 + 3 * len(methods)
