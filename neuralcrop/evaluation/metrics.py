@@ -177,6 +177,29 @@ def site_anomalies(table: pd.DataFrame, column: str) -> pd.Series:
     return anomaly.where(enough)
 
 
+def year_centred_rmse(table: pd.DataFrame) -> float:
+    """RMSE after the mean of each year was taken from both: the pattern in space, not the years.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With ``year``, ``observed``, ``predicted``.
+    """
+    return rmse(*_centred(table, "year"))
+
+
+def site_centred_r(table: pd.DataFrame) -> float:
+    """Pearson's r after the mean of each site was taken from both: within sites, over years."""
+    return correlation(*_centred(table, "site"))
+
+
+def _centred(table: pd.DataFrame, by: str) -> tuple[pd.Series, pd.Series]:
+    good = table[np.isfinite(table["observed"]) & np.isfinite(table["predicted"])]
+    o, s = (good[c] - good.groupby(by)[c].transform("mean") for c in ("observed", "predicted"))
+    # what rounding leaves of sites that never change is no variance
+    return o, s.where(s.abs() > 1e-12 * good["predicted"].abs().max(), 0.0)
+
+
 def scores(table: pd.DataFrame) -> dict[str, float | int]:
     """RMSE, MAE, bias, r, r of anomalies, and the number of pairs.
 

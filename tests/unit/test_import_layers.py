@@ -24,6 +24,7 @@ ONLY_IN = {
     "lightning": {"training", "data/datamodule"},
     "pytorch_lightning": set(),
     "safetensors": {"models/saved"},
+    "sklearn": {"evaluation"},
     "pandas": {"crops/__init__", "data", "output", "evaluation", "compat"},
     **{name: {"data", "output", "evaluation", "projection"} for name in XARRAY},
 }

@@ -1,12 +1,16 @@
-"""Predictions without a crop model, which any model has to beat."""
+"""Level and trend of each site, and the mean of all: predictions that see no weather."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from neuralcrop.evaluation.baselines.samples import Samples
+
 SMALLEST_TREND = 8
-"""Training years of a site from which it gets a trend of its own."""
+"""Training years of a site from which it gets a trend of its own, and of all for any trend."""
 
 NEIGHBOURS = 5
 """Sites whose mean stands in for one that training has not seen."""
@@ -16,7 +20,8 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     r"""Mean and linear trend over years of each site, from the training years.
 
     A site with too few training years takes the trend within all sites; an unseen one the mean of
-    its nearest `NEIGHBOURS` sites (of all, where positions are unknown) and that trend.
+    its nearest `NEIGHBOURS` sites (of all, where positions are unknown) and that trend. Too few
+    training years in all give no trend: it would be the weather of the first and the last.
 
     Parameters
     ----------
@@ -33,7 +38,8 @@ def climatology_trend(train: pd.DataFrame, target: pd.DataFrame) -> np.ndarray:
     middle = train["year"].mean()
     years = train.groupby("site")["year"].agg(["mean", "nunique"])
     rise, spread = _trend(train)
-    overall = float(rise.sum() / spread.sum()) if spread.sum() > 0.0 else 0.0
+    enough = train["year"].nunique() >= SMALLEST_TREND
+    overall = float(rise.sum() / spread.sum()) if enough else 0.0
     slope = (rise / spread).where(years["nunique"] >= SMALLEST_TREND, overall)
     # level of each site in the middle of the training years
     level = train.groupby("site")["observed"].mean() + slope * (middle - years["mean"])
@@ -62,3 +68,30 @@ def _nearby(lat: float, lon: float, where: pd.DataFrame, level: pd.Series) -> fl
     if distance.isna().any():
         return float(level.mean())
     return float(level[distance.nsmallest(NEIGHBOURS).index].mean())
+
+
+def county_line(samples: Samples, train: np.ndarray) -> np.ndarray:
+    """`climatology_trend` of all samples from some rows."""
+    return climatology_trend(samples.table.iloc[train], samples.table)
+
+
+@dataclass(frozen=True)
+class ClimatologyTrend:
+    """Mean and linear trend of each site: see `climatology_trend`."""
+
+    def fit_predict(
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """See `Baseline`; the seed has no effect."""
+        return climatology_trend(samples.table.iloc[train], samples.table.iloc[predict])
+
+
+@dataclass(frozen=True)
+class MeanOfAll:
+    """One number everywhere: the mean of the training rows."""
+
+    def fit_predict(
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """See `Baseline`; the seed has no effect."""
+        return np.full(len(predict), samples.table["observed"].to_numpy(float)[train].mean())

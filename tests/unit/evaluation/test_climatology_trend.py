@@ -37,6 +37,14 @@ def test_few_years_take_the_trend_of_all() -> None:
     assert 0.0 < slope < 0.06
 
 
+def test_too_few_years_in_all_give_no_trend() -> None:
+    train, later = sites(range(2000, 2005)), sites(range(2005, 2008))
+    predicted = climatology_trend(train, later)
+    for site in range(6):
+        mean = train.query("site == @site")["observed"].mean()
+        np.testing.assert_allclose(predicted[later["site"] == site], mean)
+
+
 def test_never_negative() -> None:
     train = sites(range(1990, 2006))
     train["observed"] = 5.0 - 0.3 * (train["year"] - 1990)

@@ -1,0 +1,93 @@
+"""Gradient-boosted regression trees on the anomalies of yields from the line of each site.
+
+Histogram gradient boosting of scikit-learn (after LightGBM: Ke et al. 2017, Advances in Neural
+Information Processing Systems 30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuralcrop.evaluation.baselines.climatology import county_line
+from neuralcrop.evaluation.baselines.samples import Samples, inner_folds, site_anomalies
+
+CHOICES = ((6, 40),)
+"""Leaves of a tree and samples of the smallest leaf to choose from; more cost time and gained
+nothing on county yields."""
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Boosted trees; their size and number are chosen within the training rows.
+
+    Parameters
+    ----------
+    choices : sequence of tuple of int
+        Leaves of a tree and samples of the smallest leaf.
+    rounds : int
+        Largest number of trees.
+    rate : float
+        Learning rate.
+    members : int
+        Seeds whose mean is the prediction.
+    blocks : int
+        Blocks of years of the inner cross-validation.
+    """
+
+    choices: Sequence[tuple[int, int]] = CHOICES
+    rounds: int = 120
+    rate: float = 0.08
+    members: int = 3
+    blocks: int = 3
+
+    def fit_predict(
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+    ) -> np.ndarray:
+        """See `Baseline`."""
+        x = features(samples, train)
+        (leaves, smallest), rounds = self.choose(samples, x, train, seed)
+        line = county_line(samples, train)
+        anomaly = samples.table["observed"].to_numpy(float)[train] - line[train]
+        members = [
+            self._model(leaves, smallest, rounds, seed * 1000 + k).fit(x[train], anomaly)
+            .predict(x[predict]) for k in range(self.members)]
+        return np.asarray(np.maximum(line[predict] + np.mean(members, axis=0), 0.0))
+
+    def choose(
+        self, samples: Samples, x: np.ndarray, train: np.ndarray, seed: int
+    ) -> tuple[tuple[int, int], int]:
+        """Size and number of trees with the lowest error in the inner folds."""
+        observed = samples.table["observed"].to_numpy(float)
+        error = np.zeros((len(self.choices), self.rounds))
+        for learn, judge in inner_folds(samples, train, self.blocks):
+            line = county_line(samples, learn)
+            rest = observed[judge] - line[judge]
+            for k, (leaves, smallest) in enumerate(self.choices):
+                model = self._model(leaves, smallest, self.rounds, seed).fit(
+                    x[learn], observed[learn] - line[learn])
+                for n, predicted in enumerate(model.staged_predict(x[judge])):
+                    error[k, n] += np.sum((rest - predicted) ** 2)
+        best, rounds = np.unravel_index(int(error.argmin()), error.shape)
+        return self.choices[int(best)], int(rounds) + 1
+
+    def _model(self, leaves: int, smallest: int, rounds: int, seed: int) -> Any:
+        # not needed by who only wants another baseline, and slow to import
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        # half of the features a split: trees that differ, as in a forest
+        return HistGradientBoostingRegressor(
+            learning_rate=self.rate, max_iter=rounds, max_leaf_nodes=leaves,
+            min_samples_leaf=smallest, l2_regularization=1.0, max_features=0.5,
+            early_stopping=False, random_state=seed)
+
+
+def features(samples: Samples, train: np.ndarray) -> np.ndarray:
+    """Monthly weather anomalies, monthly weather as it is, and the site's covariates."""
+    n = len(samples)
+    return np.concatenate([
+        site_anomalies(samples, samples.monthly, train).reshape(n, -1),
+        samples.monthly.reshape(n, -1), samples.static], axis=1)
