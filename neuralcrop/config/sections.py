@@ -374,6 +374,10 @@ class LossConfig(Section):
     their site, and 0.3 of that of means, with all years of a site in one batch."""
     delta: PositiveFloat
     """Error beyond which the Huber loss is linear, in units of ``errors``."""
+    yields: Literal["absolute", "relative"]
+    """Simulated yields as they are, or relative to their mean at the site, about the trend that the
+    observed yields of each site have (``technology`` linear or smooth), with all years of a site
+    in one batch."""
     technology: Literal["none", "linear", "smooth"]
     """Trend of yields that the model does not explain: none, linear in the year, or a spline that
     goes on as a line."""
@@ -401,6 +405,20 @@ class LossConfig(Section):
     width of their bounds, and that of closures from the equations."""
     log_gradient_norms: bool
     """Whether to log the gradient norm of each term, from the first batch of every epoch."""
+
+    @property
+    def whole_sites(self) -> bool:
+        """Whether a batch holds all years of its sites."""
+        return self.kind == "anomaly" or self.yields == "relative"
+
+    @model_validator(mode="after")
+    def _relative_needs_a_trend(self) -> LossConfig:
+        if self.yields == "relative" and (
+                self.technology == "none" or self.kind == "anomaly" or self.site_level != "none"):
+            raise ValueError(
+                "yields: relative needs technology linear or smooth, kind huber or mse, and "
+                "site_level none: the trend of each site is its level")
+        return self
 
 
 class TrainerConfig(Section):

@@ -173,7 +173,13 @@ def trend_notes(loss: LossConfig, variants: Mapping[str, Variant]) -> list[str]:
     lines = []
     trends = "; ".join(f"{name} {v.technology.summary()}" for name, v in variants.items()
                        if v.technology is not None)
-    if loss.technology != "none":
+    if loss.yields == "relative":
+        lines.append(
+            f"Yields are those of a {loss.technology} trend of each site, fitted to the observed "
+            "yields of its training years (its slope shrunk, prior standard deviation "
+            f"{loss.technology_sd:g}), times the response to the relative departure of simulated "
+            f"yields from their mean. % a year ± standard error, and response: {trends}.")
+    elif loss.technology != "none":
         before = loss.technology_when == "before"
         by = "" if loss.technology_by == "all" else (
             f", with departures of each {loss.technology_by} (prior standard deviation "

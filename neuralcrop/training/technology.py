@@ -121,6 +121,10 @@ class Technology(nn.Module):
     @classmethod
     def from_description(cls, record: dict[str, Any]) -> Technology:
         """Inverse of `describe`, of any kind of trend."""
+        if "relative" in record:
+            from neuralcrop.training.relative import RelativeResponse
+
+            return RelativeResponse.from_description(record)
         if "by" in record:
             from neuralcrop.training.trend import Trend
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from neuralcrop.data.observations import KINDS
 from neuralcrop.data.seasons import Block
 from neuralcrop.training import losses
+from neuralcrop.training.relative import RelativeResponse
 from neuralcrop.training.technology import Technology
 
 if TYPE_CHECKING:
@@ -182,6 +183,9 @@ class Terms(nn.Module):
 
 def compared(technology: Technology, yields: Tensor, block: Block) -> tuple[Tensor, Tensor]:
     """Predicted and observed yields that training compares, with the trend in one of them."""
+    if isinstance(technology, RelativeResponse):
+        predicted = technology(yields, block.year, block.row, block.weight)
+        return predicted, block.observed
     if not technology.detrends:
         return technology(yields, block.year, block.row), block.observed
     trend = technology.trend(block.year, block.row, yields.dtype)  # type: ignore[operator]

@@ -145,7 +145,7 @@ class Session:
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
         self.data = YieldsDataModule(
             self.seasons, self.parts, config.trainer.batch_cells, config.seed,
-            config.trainer.limit_batches, config.loss.kind == "anomaly")
+            config.trainer.limit_batches, config.loss.whole_sites)
         self.terms = terms_of(config, self.seasons, self.parts)
         self.device = distributed.own_device(
             self.compute.torch_device(), config.trainer.devices)

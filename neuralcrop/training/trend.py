@@ -391,6 +391,13 @@ def build_technology(
         Rows of the training samples.
     """
     first, last = years
+    if loss.yields == "relative":
+        from neuralcrop.training.relative import RelativeResponse
+
+        response = RelativeResponse(
+            loss.technology, (first, last), table.iloc[train], loss.technology_sd)
+        response.attach(table)
+        return response
     level = loss.site_level == "bounded"
     simple = loss.technology_by == "all" and loss.technology_when == "joint" and not level
     if simple and loss.technology in ("none", "linear"):

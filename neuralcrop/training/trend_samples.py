@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.data.seasons import Seasons
+from neuralcrop.training.relative import RelativeResponse
 from neuralcrop.training.technology import Technology
 from neuralcrop.training.terms import YIELD, Terms
 from neuralcrop.training.trend import Trend
@@ -40,7 +41,8 @@ def fit_before(
     technology: Technology, seasons: Seasons, train: np.ndarray, terms: Terms
 ) -> None:
     """Fit a trend that is taken off before the model learns, to the training samples."""
-    if isinstance(technology, Trend) and technology.detrends:
+    if isinstance(technology, RelativeResponse) or (
+            isinstance(technology, Trend) and technology.detrends):
         blank = np.ones(len(seasons))
         _, year, observed, row, weight = training_samples(blank, seasons, train, terms)
         technology.fit_before(year, observed, row, weight)

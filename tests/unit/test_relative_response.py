@@ -1,0 +1,105 @@
+"""Relative departures of simulated yields about the trend of observed ones."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from neuralcrop.config import ConfigError, compose
+from neuralcrop.training.relative import RelativeResponse
+from neuralcrop.training.technology import Technology
+
+YEARS = np.arange(1981, 2011)
+SITES = 6
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    site, year = np.repeat(np.arange(SITES), len(YEARS)), np.tile(YEARS, SITES)
+    return pd.DataFrame({
+        "site": site, "year": year, "lat": 40.0 + 0.5 * site, "lon": -90.0 + 0.3 * site})
+
+
+def world(table: pd.DataFrame, response: float = 0.4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Simulated yields, and observed ones with lines of their own and a weaker response."""
+    generator = torch.Generator().manual_seed(0)
+    site = torch.tensor(table["site"].to_numpy())
+    year = torch.tensor(table["year"].to_numpy(float))
+    weather = 0.3 * torch.randn(len(table), generator=generator, dtype=torch.float64)
+    level = 4.0 + site.double()
+    simulated = level * (1.0 + weather)
+    mean = torch.stack([simulated[site == k].mean() for k in range(SITES)])[site]
+    line = (2.0 + 0.1 * site) * (1.0 + 0.01 * (year - 1995.5))
+    return simulated, line * (1.0 + response * (simulated / mean - 1.0))
+
+
+def fitted(table: pd.DataFrame, simulated: torch.Tensor, observed: torch.Tensor
+           ) -> RelativeResponse:
+    out = RelativeResponse("linear", (1981, 2010), table)
+    out.attach(table)
+    row, year = torch.arange(len(table)), torch.tensor(table["year"].to_numpy(float))
+    out.fit_before(year, observed, row)
+    out.fit(simulated, year, observed, row)
+    return out
+
+
+def test_the_response_and_the_lines_are_found(table: pd.DataFrame) -> None:
+    simulated, observed = world(table)
+    out = fitted(table, simulated, observed)
+    year, row = torch.tensor(table["year"].to_numpy(float)), torch.arange(len(table))
+    assert out.response.item() == pytest.approx(0.4, abs=0.03)
+    predicted = out(simulated, year, row)
+    assert float((predicted - observed).abs().mean()) < 0.05
+    # levels of the model play no part
+    out.fit(3.0 * simulated, year, observed, row)
+    torch.testing.assert_close(out(3.0 * simulated, year, row), predicted, rtol=1e-5, atol=1e-5)
+
+
+def test_means_of_a_block_have_their_part_in_the_gradient(table: pd.DataFrame) -> None:
+    simulated, observed = world(table)
+    out = fitted(table, simulated, observed)
+    # one site, filled up by a sample that does not count
+    row = torch.cat((torch.arange(len(YEARS)), torch.zeros(2, dtype=torch.long)))
+    weight = torch.cat((torch.ones(len(YEARS)), torch.zeros(2))).double()
+    year = torch.tensor(table["year"].to_numpy(float))[row]
+    y = simulated[row].clone().requires_grad_()
+    predicted = out(y, year, row, weight)
+    torch.testing.assert_close(
+        predicted.detach(), out(simulated[row], year, row), rtol=1e-5, atol=1e-5)
+    # a model that yields more everywhere predicts the same
+    (slope,) = torch.autograd.grad((predicted * weight).square().sum(), y)
+    assert float((slope * y).sum().abs()) < 1e-6
+    assert float(slope.abs().max()) > 1e-3
+
+    def loss(v: torch.Tensor) -> torch.Tensor:
+        return out(v, year, row, weight).square().sum()
+
+    assert torch.autograd.gradcheck(loss, (y,))
+
+
+def test_unseen_sites_take_the_nearest_and_files_keep_all(table: pd.DataFrame) -> None:
+    simulated, observed = world(table)
+    out = fitted(table, simulated, observed)
+    again = Technology.from_description(json.loads(json.dumps(out.describe())))
+    assert isinstance(again, RelativeResponse)
+    other = table[table["site"] == 2].assign(lat=41.2, lon=-89.2)
+    year, row = torch.tensor(other["year"].to_numpy(float)), torch.arange(len(other))
+    results = []
+    for one in (out, again):
+        one.attach(other)
+        results.append(one(simulated[: len(other)], year, row))
+    torch.testing.assert_close(*results)
+    low, high = float(observed.min()), float(observed.max())
+    assert low < float(results[0].mean()) < high
+
+
+def test_it_needs_a_trend() -> None:
+    needed = ["data.path=a.nc", "data.train_years=[1,2]", "data.validate_years=[3,4]"]
+    with pytest.raises(ConfigError, match="relative needs technology"):
+        compose("train", [*needed, "loss.yields=relative"])
+    known = compose("train", [*needed, "loss.yields=relative", "loss.technology=linear"])
+    assert known.loss.whole_sites
