@@ -241,7 +241,7 @@ def test_closures_by_slot() -> None:
     assert "leaves.senescence" not in known["closures"]
     assert known["closure_options"]["photosynthesis.vcmax"] == {"bound": 1.5}
     assert known["closure_options"]["transpiration.water_supply"] == {"kind": "monotone"}
-    with pytest.raises(ConfigError, match="without names soil\\.percolation, not among slots"):
+    with pytest.raises(ConfigError, match=r"without names soil\.percolation, not among slots"):
         compose("train", [*NEEDED["train"], "closure.without=[soil.percolation]"])
 
 

@@ -106,6 +106,14 @@ def test_a_dataset_without_series_is_a_place_without_observations(
     np.testing.assert_array_equal(a, b)
 
 
+def test_a_model_with_an_encoder_simulates_without_series(
+    trained: tuple[Path, Path], small_world: Path
+) -> None:
+    weather = xr.open_dataset(small_world / "weather.nc").isel(cell=[0], time=slice(0, 731))
+    seasons = nc.simulate(weather, model=str(trained[0]))
+    assert np.isfinite(seasons["yield"].values).any()
+
+
 def test_the_series_must_be_in_the_file(make_config, small_world: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="variable lai: not in the file"):
         train.run(make_config(tmp_path, f"parameters.encoder={ENCODER}"))

@@ -86,6 +86,14 @@ def test_saving_leaves_two_files_and_what_was_added(saved: Path) -> None:
     assert description["table"] == trained().table.fingerprint()
 
 
+def test_a_model_saved_before_closures_had_kinds_is_read(saved: Path) -> None:
+    spec = json.loads((saved / DESCRIPTION).read_text())["spec"]
+    for name in ("closure_features", "closure_options", "encoder"):
+        del spec[name]
+    edit(saved, spec=spec)
+    assert load_model(saved).spec == HYBRID
+
+
 def test_given_values_replace_the_catalogue() -> None:
     table = build_model(HYBRID).table
     assert (table.values[table.layout.start["interception"]] == 0.03).all()
