@@ -55,11 +55,11 @@ class Averaged(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
     ) -> None:
         """Put the average in."""
-        self._swap(pl_module)
+        self.swap(pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the weights of training back."""
-        self._swap(pl_module)
+        self.swap(pl_module)
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -80,7 +80,8 @@ class Averaged(Callback):
         # the strategy may have loaded the average before
         pl_module.load_state_dict(checkpoint["state_dict"])
 
-    def _swap(self, module: pl.LightningModule) -> None:
+    def swap(self, module: pl.LightningModule) -> None:
+        """Exchange average and weights of training."""
         for name, weight in module.named_parameters():
             other = self._average[name].clone()
             self._average[name].copy_(weight.detach())

@@ -184,7 +184,7 @@ class StageRunner:
         tensorboard = TensorBoardLogger(self.run_dir, name="tensorboard", version=name)
         several = self.how.devices > 1
         cuda = self.device.type == "cuda"
-        with _Quiet():
+        with quiet():
             return pl.Trainer(
                 accelerator="gpu" if cuda else self.device.type,
                 devices=self.how.devices if several else [self.device.index or 0] if cuda else 1,
@@ -212,7 +212,7 @@ def _fit(
     """Fit; Ctrl-C stays a KeyboardInterrupt."""
     handler = signal.getsignal(signal.SIGINT)
     try:
-        with _Quiet():
+        with quiet():
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stop:
         # Lightning turns the one into the other, and no longer listens
@@ -228,7 +228,7 @@ def _restore(handler: Callable[..., Any] | int | None) -> None:
         signal.signal(signal.SIGINT, handler)
 
 
-class _Quiet(warnings.catch_warnings):
+class quiet(warnings.catch_warnings):
     """Without Lightning's hints about loaders and loggers that are as they should be."""
 
     def __enter__(self) -> Any:

@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from neuralcrop.data.seasons import Seasons
 from neuralcrop.data.splits import PARTS
 from neuralcrop.evaluation.baselines import climatology_trend
 from neuralcrop.evaluation.report import markdown, score_parts, show, to_json
+from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, save_model
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.training import distributed, records
@@ -117,6 +118,16 @@ def _run(config: TrainConfig) -> Path:
     return directory
 
 
+class Runner(Protocol):
+    """Trains a stage."""
+
+    def fit(
+        self, name: str, module: YieldModule, epochs: int, frozen: tuple[str, ...] = ()
+    ) -> None:
+        """Train the module and leave it with the weights that are kept."""
+        ...
+
+
 class Session:
     """Samples, the whole model, and the stages that train it.
 
@@ -143,29 +154,39 @@ class Session:
         self.seasons, self.parts = load_samples(config)
         for name, rows in self.parts.items():
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
-        self.data = YieldsDataModule(
-            self.seasons, self.parts, config.trainer.batch_cells, config.seed,
-            config.trainer.limit_batches, config.loss.whole_sites)
-        self.terms = terms_of(config, self.seasons, self.parts)
         self.device = distributed.own_device(
             self.compute.torch_device(), config.trainer.devices)
+        self.begin(self.parts)
         self.rollout = self._rollout()
-        self.technology = build_technology(
-            config.loss, config.data.train_years, self.seasons.table, self.parts["train"])
-        fit_before(self.technology, self.seasons, self.parts["train"], self.terms)
         self.at_bounds: list[str] = []
-        self.runner = StageRunner(
+        self.runner: Runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
             config.trainer, self.device, resume)
+
+    def begin(self, parts: dict[str, np.ndarray]) -> None:
+        """Samples in blocks, terms of the loss and the trend, for these parts of the samples."""
+        config = self.config
+        self.parts = parts
+        self.data = YieldsDataModule(
+            self.seasons, parts, config.trainer.batch_cells, config.seed,
+            config.trainer.limit_batches, config.loss.whole_sites)
+        self.terms = terms_of(config, self.seasons, parts)
+        self.technology = build_technology(
+            config.loss, config.data.train_years, self.seasons.table, parts["train"])
+        fit_before(self.technology, self.seasons, parts["train"], self.terms)
+
+    def scale_covariates(self, model: CropModel) -> None:
+        """Standardise covariates as the training sites ask for."""
+        if model.network is not None:
+            known = self.data.standardiser()
+            model.covariate_mean.copy_(known.mean)
+            model.covariate_scale.copy_(known.scale)
 
     def _rollout(self) -> Rollout:
         config = self.config
         torch.manual_seed(config.seed)
         model = build_model(specification(config, "hybrid", self.seasons.covariates.names))
-        if model.network is not None:
-            known = self.data.standardiser()
-            model.covariate_mean.copy_(known.mean)
-            model.covariate_scale.copy_(known.scale)
+        self.scale_covariates(model)
         model.choose_pathways(torch.zeros(1, dtype=torch.long))
         epochs = config.trainer.max_epochs + config.trainer.tuned_epochs
         work = GRADIENT_COST * epochs * len(self.data.train_rows)
@@ -182,9 +203,9 @@ class Session:
         if "climatology_trend" in wanted:
             out["climatology_trend"] = self._climatology()
         if wanted - {"climatology_trend"}:
-            out["physics"] = self._physics()
+            out["physics"] = self.physics()
         if wanted & {"tuned", "hybrid"}:
-            out["tuned"] = self._tuned()
+            out["tuned"] = self.tuned()
         if "hybrid" in wanted:
             out |= self._hybrids()
         return out
@@ -203,7 +224,7 @@ class Session:
                 transfer(model, source_of(init, k))
                 out.setdefault("transferred", self._finished("transferred"))
             self.data.seed = k
-            out[member_name(k) if seeds else "hybrid"] = self._hybrid(
+            out[member_name(k) if seeds else "hybrid"] = self.hybrid(
                 member_name(k) if seeds else "hybrid", k)
         if seeds:
             members = [out[member_name(k)] for k in seeds]
@@ -221,21 +242,23 @@ class Session:
         predictions[rows] = climatology_trend(train, table.iloc[rows])
         return Variant(predictions)
 
-    def _physics(self) -> Variant:
+    def physics(self) -> Variant:
         """The catalogue's parameters; only the technology trend is fitted, as for the others."""
         simulated, _ = self._simulate(None)
         self.technology.fit(*training_samples(
             simulated, self.seasons, self.parts["train"], self.terms))
         return self._finished("physics")
 
-    def _tuned(self) -> Variant:
+    def tuned(self) -> Variant:
+        """Constants tuned everywhere alike, from the physics on."""
         how = self.config.trainer
         module = self._module(Learning(how.constants_learning_rate))
         if module.constants():
             self.runner.fit("tuned", module, how.tuned_epochs)
         return self._finished("tuned")
 
-    def _hybrid(self, name: str, seed: int) -> Variant:
+    def hybrid(self, name: str, seed: int) -> Variant:
+        """Networks and closures, from the tuned constants on."""
         how = self.config.trainer
         module = self._module(Learning(
             HYBRID_CONSTANTS * how.constants_learning_rate, how.learning_rate, how.weight_decay))
