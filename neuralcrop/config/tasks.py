@@ -89,6 +89,15 @@ class TrainConfig(Task):
     compare: list[Literal["climatology_trend", "physics", "tuned", "hybrid"]]
     """What the closing report compares."""
 
+    @model_validator(mode="after")
+    def _sites_stay_whole(self) -> TrainConfig:
+        if self.trainer.devices > 1 and self.loss.whole_sites:
+            raise ValueError(
+                f"trainer.devices={self.trainer.devices} shares the cells of a batch between "
+                f"processes, but loss.kind={self.loss.kind} with loss.yields={self.loss.yields} "
+                "needs all years of a site in one; take trainer.devices=1")
+        return self
+
 
 class EvaluateConfig(Task):
     """``neuralcrop evaluate``."""

@@ -103,3 +103,6 @@ def test_it_needs_a_trend() -> None:
         compose("train", [*needed, "loss.yields=relative"])
     known = compose("train", [*needed, "loss.yields=relative", "loss.technology=linear"])
     assert known.loss.whole_sites
+    with pytest.raises(ConfigError, match="needs all years of a site"):
+        compose("train", [*needed, "loss.yields=relative", "loss.technology=linear",
+                          "trainer.devices=2"])
