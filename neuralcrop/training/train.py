@@ -294,7 +294,7 @@ class Session:
                         "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        return Variant(predictions, spec, state, technology, unripe, level_free)
+        return Variant(predictions, spec, state, technology, unripe, level_free=level_free)
 
     def _simulate(self, technology: Technology | None) -> tuple[np.ndarray, int]:
         """Predictions of all samples of all parts, and how many crops were not harvested."""

@@ -135,8 +135,8 @@ def test_dates_alone_recover_thermal_times(make_config, twin: Path, tmp_path: Pa
     config = make_config(
         tmp_path, *PHYSICS, f"data.path={twin}", f"parameters.learn=[{','.join(TRUTH)}]",
         "loss.weights.yield=0", "loss.weights.anthday=1", "loss.weights.matyday=1",
-        "loss.penalty=0", "loss.technology=none", "trainer.tuned_epochs=16",
-        "trainer.constants_learning_rate=0.2", "trainer.batch_cells=8")
+        "loss.penalty=0", "loss.technology=none", "trainer.tuned_epochs=24",
+        "trainer.constants_learning_rate=0.1", "trainer.batch_cells=8")
     train.run(config)
     for name, value in learned(tmp_path).items():
         assert value == pytest.approx(TRUTH[name], rel=0.03)
@@ -155,13 +155,13 @@ def test_all_kinds_with_learned_weights_trend_and_levels(
         tmp_path / "run", *PHYSICS, f"data.path={twin}", "parameters.learn=[vcmax25]", *wanted,
         "loss.weighting=learned", "loss.technology=smooth", "loss.technology_by=region",
         "loss.technology_learning_rate=0.02", "loss.site_level=bounded",
-        "loss.log_gradient_norms=true", "data.holdout_cells=0.3", "trainer.tuned_epochs=1")
+        "loss.log_gradient_norms=true", "data.holdout_cells=0.3", "trainer.tuned_epochs=2")
     train.run(config)
     metrics = pd.read_csv(tmp_path / "run" / "metrics.csv")
     for kind in ("yield", *KINDS):
         assert (metrics[f"train_{kind}"] >= 0.0).all()
         assert (metrics[f"weight_{kind}"] > 0.0).all()
-        assert (metrics[f"weight_{kind}"] != 1.0).all()
+        assert metrics[f"weight_{kind}"].iloc[-1] != 1.0  # a first step has the first weights
         norm = metrics[f"gradient_{kind}_constants"]
         assert ((norm > 0.0) & np.isfinite(norm)).all()
     assert {"gradient_departure_constants"} <= set(metrics)
