@@ -55,12 +55,14 @@ class HiddenTruth(nn.Module):
     Sees the scaled covariates of `SCALES`, then one unexplained effect for each parameter.
     """
 
+    n_series = 0
+
     def __init__(self) -> None:
         super().__init__()
         self.sizes = dict.fromkeys(TRUTH, 1)
 
-    def forward(self, covariates: Tensor) -> dict[str, Tensor]:
-        """Offsets by parameter, ``[1, cell]``."""
+    def forward(self, covariates: Tensor, series: Tensor | None = None) -> dict[str, Tensor]:
+        """Offsets by parameter, ``[1, cell]``; there are no series."""
         t, p, c = torch.tanh(covariates[: len(SCALES)])
         effects = covariates[len(SCALES):]
         return {
