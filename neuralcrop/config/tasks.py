@@ -7,29 +7,31 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 
-from neuralcrop.config.management import ManagementConfig
-from neuralcrop.config.sections import (
+from neuralcrop.config.learning import (
     CallbacksConfig,
     ClosureConfig,
+    DataConfig,
+    EnsembleConfig,
+    LoggerConfig,
+    LossConfig,
+    ParametersConfig,
+    TrainerConfig,
+)
+from neuralcrop.config.management import ManagementConfig
+from neuralcrop.config.sections import (
     ComputeConfig,
     CropConfig,
-    DataConfig,
     DomainConfig,
-    EnsembleConfig,
     FieldExperimentsConfig,
     ForcingConfig,
     GlobalModelConfig,
-    LoggerConfig,
-    LossConfig,
     ModelConfig,
     OutputConfig,
-    ParametersConfig,
     ProjectOutputConfig,
     ScenarioConfig,
     Section,
     SoilConfig,
     SolverConfig,
-    TrainerConfig,
     Years,
 )
 

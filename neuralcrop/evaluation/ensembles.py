@@ -65,7 +65,12 @@ def coverage(
     if not o.size:
         return np.nan
     low, high = central_interval(x, level, noise)
-    return float(np.mean((o >= low) & (o <= high)))
+    return share_inside(o, low, high)
+
+
+def share_inside(observed: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Share of observations between two bounds, all ``[sample]``."""
+    return float(np.mean((observed >= low) & (observed <= high)))
 
 
 def central_interval(

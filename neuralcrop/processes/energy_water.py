@@ -131,7 +131,9 @@ class PenmanMonteithTranspiration(Process):
                   * -torch.expm1(-ROOT_CARBON_SCALE * root_carbon))
         supply = self.water_supply(supply, features)
         amount = smooth_min(demand, supply, SUPPLY_CURVATURE)
-        dry_rate = amount * safe_div(equation, demand, 1.0) / (1.0 - wet)
+        dry_rate = amount / (1.0 - wet)
+        if self.demand.neural:  # water per conductance is no longer the equation's
+            dry_rate = dry_rate * safe_div(equation, demand, 1.0)
         rs_actual = et.surface_resistance(
             dry_rate.clamp_min(1e-4), energy.canopy_radiation, vpd, tas, ps, ra, seconds)
         return Transpired(amount, (rs / torch.maximum(rs_actual, rs)))

@@ -253,7 +253,9 @@ class DemandSupplyTranspiration(Process):
         supply = self.water_supply(supply, features)
         amount = smooth_min(demand, supply, SUPPLY_CURVATURE)
         maximum = (1.0 - wet) * equilibrium * v.maximum_demand
-        paid = amount * safe_div(equation, demand, 1.0)
+        paid = amount
+        if self.demand.neural:  # water per conductance is no longer the equation's
+            paid = amount * safe_div(equation, demand, 1.0)
         return Transpired(amount, surface.opening(equation, paid, maximum))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -33,11 +33,3 @@ def summary(members: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     stacked = np.stack(members)
     low, high = np.quantile(stacked, (LOW, HIGH), axis=0)
     return {"mean": stacked.mean(axis=0), "low": low, "high": high}
-
-
-def coverage(
-    observed: np.ndarray, low: np.ndarray, high: np.ndarray, parts: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    """Share of observed values between two quantiles, by part."""
-    inside = (observed >= low) & (observed <= high)
-    return {name: float(inside[rows].mean()) for name, rows in parts.items()}

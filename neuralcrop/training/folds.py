@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from neuralcrop.config import TrainConfig
-from neuralcrop.config.sections import TrainerConfig
+from neuralcrop.config.learning import TrainerConfig
 from neuralcrop.data.covariates import Covariates
 from neuralcrop.data.datamodule import YieldsDataModule
 from neuralcrop.data.folds import Fold

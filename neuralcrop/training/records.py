@@ -15,13 +15,14 @@ import yaml
 
 import neuralcrop
 from neuralcrop.config import TrainConfig
-from neuralcrop.config.sections import LossConfig
+from neuralcrop.config.learning import LossConfig
 from neuralcrop.data.seasons import Seasons
+from neuralcrop.evaluation.ensembles import share_inside
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.training.callbacks import write_csv
-from neuralcrop.training.ensemble import HIGH, LOW, coverage
+from neuralcrop.training.ensemble import HIGH, LOW
 from neuralcrop.training.setup import fingerprint, run_days
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def ensemble_notes(
     observed = seasons.table["observed"].to_numpy(float)
     for name, v in variants.items():
         if v.low is not None and v.high is not None:
-            shares = coverage(observed, v.low, v.high, parts)
+            shares = {part: share_inside(observed[rows], v.low[rows], v.high[rows])
+                      for part, rows in parts.items()}
             lines.append(
                 f"{name} is the mean of an ensemble of seeds. Observed yields between the "
                 f"{LOW:.0%} and {HIGH:.0%} quantiles of members, which have no observation error: "

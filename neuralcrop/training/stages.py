@@ -17,7 +17,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, SimpleProfiler
 
-from neuralcrop.config.sections import CallbacksConfig, LoggerConfig, TrainerConfig
+from neuralcrop.config.learning import CallbacksConfig, LoggerConfig, TrainerConfig
 from neuralcrop.data.datamodule import YieldsDataModule
 from neuralcrop.training.callbacks import (
     LAST,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import neuralcrop as nc
 from neuralcrop.crops import crop_names, load_catalogue
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
 from neuralcrop.simulation.prepare import Compute, prepare_run
+from tests.script_modules import load_script
 
 EAGER = Compute(compile=False)
 
@@ -56,12 +56,7 @@ def test_crops_may_go_by_other_names() -> None:
 def test_seasons_and_yields_are_plausible_on_real_weather(
     repository: Path, shared: Path
 ) -> None:
-    spec = importlib.util.spec_from_file_location(
-        "crop_check", repository / "scripts" / "crop_check.py")
-    assert spec is not None
-    assert spec.loader is not None
-    check = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(check)
+    check = load_script(repository, "crop_check")
     assert set(check.CROPS) == set(crop_names())
     weather, cells = check.weather_of(shared / "data/nasa_power_points.nc", (2011, 2016))
     dry, wet = (

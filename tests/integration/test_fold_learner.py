@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +10,7 @@ import pytest
 
 from neuralcrop.data.folds import Fold
 from neuralcrop.training.folds import FoldLearner
+from tests.script_modules import load_script
 from tests.training_runs import MakeConfig
 
 RELATIVE = ["loss.yields=relative", "data.holdout_cells=0.0", "trainer.learning_rate=0.01"]
@@ -59,13 +59,7 @@ def test_nulls_and_seeds_differ_and_leave_the_covariates(
 
 @pytest.fixture(scope="module")
 def script(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "evidence", repository / "scripts" / "evidence.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(repository, "evidence")
 
 
 @pytest.mark.slow

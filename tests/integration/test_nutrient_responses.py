@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from types import ModuleType
 
 import numpy as np
@@ -13,6 +12,7 @@ from neuralcrop.crops import crop_names
 from neuralcrop.data.demo import make_demo_forcing, suitable_cells
 from neuralcrop.data.forcing import prepare_forcing
 from neuralcrop.simulation.simulate import Compute, prepare_run
+from tests.script_modules import load_script
 
 pytestmark = pytest.mark.slow
 
@@ -22,13 +22,7 @@ TROPICAL = {"cassava", "sugarcane", "rice", "millet", "groundnut", "cotton", "so
 
 @pytest.fixture(scope="module")
 def script(repository) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "responses", repository / "scripts" / "responses.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(repository, "responses")
 
 
 def test_responses_have_the_signs_and_sizes_of_experiments(script: ModuleType) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -87,12 +87,10 @@ COPIES, FIELD_STEPS = 16, 18
 
 
 @pytest.mark.slow
-def test_leaf_area_of_field_experiments() -> None:
+def test_leaf_area_of_field_experiments(shared: Path) -> None:
     """Learnt on series of the model alone, then shown those of fields: their leaf area fits better.
     """
-    root = os.path.join(os.environ.get("NEURALCROP_SHARED", ""), SUBDIRECTORY)
-    if not os.path.isdir(root):
-        pytest.skip("NEURALCROP_SHARED does not hold the field experiments")
+    root = shared / SUBDIRECTORY
     batch = read_field_experiments(
         root, ("soybean",), crops=("soybean",), season_days=lambda crop: 10 * FIELD_STEPS,
     ).batches["soybean"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -12,17 +11,12 @@ import yaml
 
 from neuralcrop.crops import load_crop
 from neuralcrop.crops.wofost72 import load_variety
+from tests.script_modules import load_script
 
 
 @pytest.fixture(scope="module")
 def maker(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "make_crop_catalogue", repository / "scripts" / "make_crop_catalogue.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(repository, "make_crop_catalogue")
 
 
 def test_files_are_up_to_date(maker: ModuleType) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -12,17 +11,12 @@ from neuralcrop.core.variables import REGISTRY
 from neuralcrop.crops import crop_names
 from neuralcrop.crops.wofost72 import definitions
 from neuralcrop.models.wofost72_site import SITE_SPECS
+from tests.script_modules import load_script
 
 
 @pytest.fixture(scope="module")
 def maker(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "make_tables", repository / "scripts" / "make_tables.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(repository, "make_tables")
 
 
 @pytest.mark.parametrize("name", ["variables", "parameters"])

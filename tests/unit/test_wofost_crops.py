@@ -27,6 +27,7 @@ from neuralcrop.crops.wofost72 import (
     variety_names,
 )
 from tests.golden.shared import shared_file
+from tests.script_modules import load_script
 
 CROPS = crop_names()
 VARIETIES = [f"{crop}:{variety}" for crop in CROPS for variety in variety_names(crop)]
@@ -327,15 +328,8 @@ def test_varieties_are_listed_with_what_differs() -> None:
 
 @pytest.mark.golden
 def test_the_maker_gives_the_files_as_they_are(repository: Path) -> None:
-    import importlib.util
-
     directory = shared_file("data", "wofost_crop_parameters", "wofost72")
-    spec = importlib.util.spec_from_file_location(
-        "make_wofost_catalogue", repository / "scripts" / "make_wofost_catalogue.py")
-    assert spec is not None
-    assert spec.loader is not None
-    maker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(maker)
+    maker = load_script(repository, "make_wofost_catalogue")
     crops = maker.read(directory)
     for crop in CROPS:
         file = repository / "neuralcrop" / "crops" / "wofost72" / f"{crop}.yaml"
