@@ -170,6 +170,9 @@ class LossConfig(Section):
     """Factor of each site on its yields, between exp(-0.3) and exp(0.3)."""
     site_level_sd: PositiveFloat
     """Prior standard deviation of the logarithm of that factor."""
+    remainder: Literal["none", "weather"]
+    """What relative yields leave: nothing more, or a Gaussian process over monthly weather, place
+    and the effect of seen years, fitted last; only hybrids have it."""
     weights: dict[ObservationKind, NonNegativeFloat]
     """Weight of each kind of observation; 0: not used."""
     weighting: Literal["fixed", "learned"]
@@ -194,6 +197,8 @@ class LossConfig(Section):
             raise ValueError(
                 "yields: relative needs technology linear or smooth, kind huber or mse, and "
                 "site_level none: the trend of each site is its level")
+        if self.remainder != "none" and self.yields != "relative":
+            raise ValueError("remainder: weather needs yields: relative")
         return self
 
 

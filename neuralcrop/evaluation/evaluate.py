@@ -33,11 +33,14 @@ from neuralcrop.output.write import write_dataset
 from neuralcrop.simulation.integrate import Solver
 from neuralcrop.simulation.prepare import Compute
 from neuralcrop.simulation.restart import write_text
+from neuralcrop.training.context import SeasonContext
 from neuralcrop.training.ensemble import HIGH, LOW, summary
+from neuralcrop.training.relative import RelativeResponse
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology
-from neuralcrop.training.train import predict
+from neuralcrop.training.train import simulate
+from neuralcrop.training.trend_samples import with_trend
 
 log = logging.getLogger("neuralcrop.evaluation")
 
@@ -144,12 +147,15 @@ class Samples:
         From `describe_run`.
     compute : Compute
         Where and how to calculate.
+    context : SeasonContext or None
+        Weather and place of the samples, for yields relative to their site.
     """
 
     members: list[tuple[CropModel, Technology]]
     seasons: Seasons
     record: Mapping[str, Any]
     compute: Compute
+    context: SeasonContext | None = None
 
     @property
     def model(self) -> CropModel:
@@ -176,6 +182,8 @@ class Samples:
         if years is not None:
             yields = _some_years(yields, years)
         seasons = _seasons(yields, record, compute.torch_dtype())
+        context = SeasonContext.of(seasons) if any(
+            isinstance(t, RelativeResponse) for _, t in members) else None
         if model.network is not None and model.network.encoder is not None:
             first, last = record["data"]["train_years"]
             encoder = model.network.encoder
@@ -185,7 +193,7 @@ class Samples:
             seasons.choose_covariates(model.covariate_names)
         for one, _ in members:
             one.choose_pathways(torch.zeros(1, dtype=torch.long))
-        return cls(members, seasons, record, compute)
+        return cls(members, seasons, record, compute, context)
 
     def predict(self, without: str | None = None) -> pd.DataFrame:
         """Observed and predicted yields, without some neural parts (see `ablations`)."""
@@ -193,22 +201,24 @@ class Samples:
         models = [without_parts(one, without) if without else one for one, _ in self.members]
         rollout = Rollout(copy.deepcopy(models[0]).to(device), Solver(**kept["solver"]),
                           self.compute.compiles(len(seasons), seasons.n_days))
-        found, unripe = [], 0
+        found, spreads, unripe = [], [], 0
         for model, (_, technology) in zip(models, self.members, strict=True):
-            technology.attach(seasons.table)
+            technology.attach(seasons.table, self.context)
             rollout.model.load_state_dict(model.state_dict())  # one compiled day for all
-            predicted, late = predict(
+            predicted, late = simulate(
                 rollout, seasons, np.arange(len(seasons)), min(kept["block_cells"], len(seasons)),
-                technology.to(device), device)
-            found.append(predicted)
+                device)
+            both = with_trend(technology.cpu(), predicted, seasons)
+            found.append(both.yields)
+            spreads.append(both.spread)
             unripe = max(unripe, late)
         if unripe:
             log.warning("%d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", unripe, len(seasons))
         columns = ["site", "label", "year", "lat", "lon", "observed"]
-        together = summary(found)
+        together = summary(found, spreads)
         table = seasons.table[columns].assign(predicted=together["mean"])
-        if len(found) > 1:
+        if len(found) > 1 or "spread" in together:
             table = table.assign(predicted_low=together["low"], predicted_high=together["high"])
         return table
 

@@ -25,7 +25,7 @@ from neuralcrop.data.seasons import load_seasons
 from neuralcrop.data.yields import open_yields
 from neuralcrop.models.registry import ModelSpec, build_model
 from neuralcrop.training.rollout import Rollout
-from neuralcrop.training.train import predict
+from neuralcrop.training.train import simulate
 
 log = logging.getLogger("neuralcrop.training")
 
@@ -96,7 +96,7 @@ def make_demo_yields(directory: str | Path = "data/demo") -> Path:
     scales = torch.tensor([*SCALES.values(), *[(0.0, 1.0)] * len(TRUTH)])
     model.covariate_mean, model.covariate_scale = scales.T
     model.choose_pathways(torch.zeros(1, dtype=torch.long))
-    simulated, late = predict(
+    simulated, late = simulate(
         Rollout(model.eval()), seasons, np.arange(len(seasons)), len(seasons))
     if late:
         log.info("%d of %d seasons of the hidden truth end unripe", late, len(seasons))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import torch
@@ -28,8 +29,27 @@ def first_weights(model: CropModel, seed: int) -> dict[str, Tensor]:
     return {n: p.detach() for n, p in fresh.named_parameters() if not n.startswith("table.")}
 
 
-def summary(members: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Mean and quantiles over members, ``[row]``."""
+def summary(
+    members: Sequence[np.ndarray], spreads: Sequence[np.ndarray | None] = ()
+) -> dict[str, np.ndarray]:
+    """Mean and quantiles over members, ``[row]``.
+
+    Parameters
+    ----------
+    members : sequence of numpy.ndarray
+        Predictions.
+    spreads : sequence of numpy.ndarray or None
+        Standard deviation of an observation about each; if all are known, the quantiles are those
+        of a normal distribution with the variance of members and observations, and ``spread`` is
+        its standard deviation.
+    """
     stacked = np.stack(members)
-    low, high = np.quantile(stacked, (LOW, HIGH), axis=0)
-    return {"mean": stacked.mean(axis=0), "low": low, "high": high}
+    mean = stacked.mean(axis=0)
+    known = [s for s in spreads if s is not None]
+    if not known or len(known) < len(members):
+        low, high = np.quantile(stacked, (LOW, HIGH), axis=0)
+        return {"mean": mean, "low": low, "high": high}
+    variance = stacked.var(axis=0, ddof=1) if len(stacked) > 1 else 0.0
+    spread = np.sqrt(variance + np.mean(np.square(known), axis=0))
+    low, high = (mean + NormalDist().inv_cdf(share) * spread for share in (LOW, HIGH))
+    return {"mean": mean, "low": low, "high": high, "spread": spread}

@@ -149,9 +149,10 @@ def ensemble_notes(
         if v.low is not None and v.high is not None:
             shares = {part: share_inside(observed[rows], v.low[rows], v.high[rows])
                       for part, rows in parts.items()}
+            what = ("the quantiles of members, which have no observation error" if v.spread is None
+                    else "the predicted quantiles of observations")
             lines.append(
-                f"{name} is the mean of an ensemble of seeds. Observed yields between the "
-                f"{LOW:.0%} and {HIGH:.0%} quantiles of members, which have no observation error: "
+                f"{name}: observed yields between {LOW:.0%} and {HIGH:.0%} of {what}: "
                 + ", ".join(f"{part} {share:.0%}" for part, share in shares.items()) + ".")
     return lines
 

@@ -12,6 +12,8 @@ from neuralcrop.training.trend_basis import basis, clustered
 if TYPE_CHECKING:
     import pandas as pd
 
+    from neuralcrop.training.context import SeasonContext
+
 Kind = Literal["none", "linear"]
 
 SMALLEST = 0.05
@@ -54,8 +56,15 @@ class Technology(nn.Module):
         else:
             self.register_buffer("percent", start)
 
-    def attach(self, table: pd.DataFrame) -> None:
+    def attach(self, table: pd.DataFrame, context: SeasonContext | None = None) -> None:
         """Know the samples whose rows later calls name; one trend for all needs nothing of them."""
+
+    def see(self, yields: Tensor, year: Tensor) -> None:
+        """Know the simulated yields of all attached samples, ``[row]``, NaN where not run."""
+
+    def spread(self, year: Tensor, row: Tensor) -> Tensor | None:
+        """Standard deviation of an observed yield about its prediction, t ha-1, if it is known."""
+        return None
 
     def forward(self, yields: Tensor, year: Tensor, row: Tensor | None = None) -> Tensor:
         """Yields with the trend.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,9 +24,11 @@ from neuralcrop.models.crop_model import CropModel
 from neuralcrop.models.registry import ModelSpec, build_model, save_model
 from neuralcrop.simulation.restart import write_text
 from neuralcrop.training import distributed, records
+from neuralcrop.training.context import SeasonContext
 from neuralcrop.training.ensemble import HIGH, LOW, first_weights, member_name, summary
 from neuralcrop.training.finetune import FROZEN, check_choice, source_of, transfer
 from neuralcrop.training.module import Learning, YieldModule
+from neuralcrop.training.relative import RelativeResponse
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import (
     compute_of,
@@ -69,8 +71,10 @@ class Variant:
         Samples whose crop was not ripe at the end of the run.
     low, high : numpy.ndarray or None
         Quantiles of the members of an ensemble, as `predictions`.
-    level_free : numpy.ndarray or None
-        The predictions without the levels of sites, where the trend has any.
+    without : dict of str to numpy.ndarray
+        The predictions without the levels of sites or the remainder, where the trend has them.
+    spread : numpy.ndarray or None
+        Standard deviation of an observed yield about its prediction.
     """
 
     predictions: np.ndarray
@@ -80,7 +84,8 @@ class Variant:
     unripe: int = 0
     low: np.ndarray | None = None
     high: np.ndarray | None = None
-    level_free: np.ndarray | None = None
+    without: dict[str, np.ndarray] = field(default_factory=dict)
+    spread: np.ndarray | None = None
 
 
 def run(config: TrainConfig) -> Path:
@@ -154,11 +159,14 @@ class Session:
         self.seasons, self.parts = load_samples(config)
         for name, rows in self.parts.items():
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
+        self.context = (
+            SeasonContext.of(self.seasons) if config.loss.yields == "relative" else None)
         self.device = distributed.own_device(
             self.compute.torch_device(), config.trainer.devices)
         self.begin(self.parts)
         self.rollout = self._rollout()
         self.at_bounds: list[str] = []
+        self.left_out = True
         self.runner: Runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
             config.trainer, self.device, resume)
@@ -172,7 +180,8 @@ class Session:
             config.trainer.limit_batches, config.loss.whole_sites)
         self.terms = terms_of(config, self.seasons, parts)
         self.technology = build_technology(
-            config.loss, config.data.train_years, self.seasons.table, parts["train"])
+            config.loss, config.data.train_years, self.seasons.table, parts["train"],
+            self.context)
         fit_before(self.technology, self.seasons, parts["train"], self.terms)
 
     def scale_covariates(self, model: CropModel) -> None:
@@ -228,10 +237,10 @@ class Session:
                 member_name(k) if seeds else "hybrid", k)
         if seeds:
             members = [out[member_name(k)] for k in seeds]
-            found = summary([m.predictions for m in members])
+            found = summary([m.predictions for m in members], [m.spread for m in members])
             out["hybrid"] = Variant(
                 found["mean"], unripe=max(m.unripe for m in members), low=found["low"],
-                high=found["high"])
+                high=found["high"], spread=found.get("spread"))
         return out
 
     def _climatology(self) -> Variant:
@@ -244,7 +253,7 @@ class Session:
 
     def physics(self) -> Variant:
         """The catalogue's parameters; only the technology trend is fitted, as for the others."""
-        simulated, _ = self._simulate(None)
+        simulated, _ = self._simulate()
         self.technology.fit(*training_samples(
             simulated, self.seasons, self.parts["train"], self.terms))
         return self._finished("physics")
@@ -283,25 +292,37 @@ class Session:
     def _finished(self, name: str) -> Variant:
         """Predictions and weights of the whole model as it is now."""
         model = self.rollout.model.to(self.device)
-        simulated, unripe = self._simulate(None)
-        self.technology.assess(*training_samples(
-            simulated, self.seasons, self.parts["train"], self.terms))
-        technology = copy.deepcopy(self.technology).cpu()
+        simulated, unripe = self._simulate()
+        samples = training_samples(simulated, self.seasons, self.parts["train"], self.terms)
+        self.technology.assess(*samples)
+        technology = copy.deepcopy(self.technology.cpu())
+        if isinstance(technology, RelativeResponse) and self._takes_remainder(name):
+            technology.fit_remainder(*samples[:4])
+            technology.expect_remainder(np.concatenate([
+                rows for part, rows in self.parts.items() if part != "train" or self.left_out]))
+        found = with_trend(technology, simulated, self.seasons)
         self.technology.to(self.device)
-        predictions, level_free = with_trend(technology, simulated, self.seasons)
         if unripe:
             log.warning("%s: %d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        return Variant(predictions, spec, state, technology, unripe, level_free=level_free)
+        variant = Variant(found.yields, spec, state, technology, unripe, without=found.without,
+                          spread=found.spread)
+        if found.spread is not None:
+            both = summary([found.yields], [found.spread])
+            variant.low, variant.high = both["low"], both["high"]
+        return variant
 
-    def _simulate(self, technology: Technology | None) -> tuple[np.ndarray, int]:
-        """Predictions of all samples of all parts, and how many crops were not harvested."""
+    def _takes_remainder(self, name: str) -> bool:
+        """Whether a variant has the remainder: a neural one, if the configuration has it."""
+        return self.config.loss.remainder != "none" and name not in ("physics", "tuned")
+
+    def _simulate(self) -> tuple[np.ndarray, int]:
+        """Simulated yields of all samples of all parts, and how many crops were not harvested."""
         self.rollout.model.eval()
         rows = np.concatenate(list(self.parts.values()))
-        found = predict(self.rollout, self.seasons, rows, self.data.batch_cells, technology,
-                        self.device)
+        found = simulate(self.rollout, self.seasons, rows, self.data.batch_cells, self.device)
         self.rollout.model.train()
         return found
 
@@ -332,11 +353,11 @@ class Session:
             model, variants, self.seasons, self.parts["train"], self.directory / "parameters.csv")
 
 
-def predict(
+def simulate(
     rollout: Rollout, seasons: Seasons, rows: np.ndarray, size: int,
-    technology: Technology | None = None, device: torch.device | str = "cpu",
+    device: torch.device | str = "cpu",
 ) -> tuple[np.ndarray, int]:
-    """Yields of some samples, and how many crops were not ripe at the end of the run.
+    """Simulated yields of some samples, and how many crops were not ripe at the end of the run.
 
     Parameters
     ----------
@@ -348,25 +369,20 @@ def predict(
         Which.
     size : int
         Cells of a block.
-    technology : Technology, optional
-        Trend of yields; without one, those of the model alone.
     device : torch.device
         Where the model is.
 
     Returns
     -------
     tuple
-        ``[row]`` t ha-1, NaN for samples not asked for; and the count.
+        ``[row]`` t ha-1 without a trend, NaN for samples not asked for; and the count.
     """
     out, unripe = np.full(len(seasons), np.nan), 0
     for block in seasons.blocks(rows, size):
         block = block.to(device)
         season = rollout.predict(block)
-        yields = season.yields
-        if technology is not None:
-            yields = technology(yields, block.year, block.row).detach()
         counts = block.weight > 0.0
-        out[block.row[counts].cpu().numpy()] = yields[counts].double().cpu().numpy()
+        out[block.row[counts].cpu().numpy()] = season.yields[counts].double().cpu().numpy()
         unripe += int((counts & ~season.ripe).sum())
     return out, unripe
 
@@ -374,8 +390,8 @@ def predict(
 def report(session: Session, variants: dict[str, Variant], seconds: float) -> None:
     """Write and print the closing report."""
     predictions = {name: v.predictions for name, v in variants.items()}
-    predictions |= {f"{name}_without_levels": v.level_free for name, v in variants.items()
-                    if v.level_free is not None}
+    predictions |= {f"{name}_without_{part}": values for name, v in variants.items()
+                    for part, values in v.without.items()}
     result = score_parts(session.seasons.table, session.parts, predictions)
     config = session.config
     notes = records.notes(config, variants, seconds)

@@ -25,6 +25,8 @@ from neuralcrop.training.trend_basis import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from neuralcrop.training.context import SeasonContext
+
 By = Literal["all", "region", "site"]
 When = Literal["joint", "before"]
 
@@ -126,7 +128,7 @@ class Trend(Technology):
         """Whether the model learns yields without the trend, which was fitted before."""
         return self.when == "before" and len(self.common) > 0
 
-    def attach(self, table: pd.DataFrame) -> None:
+    def attach(self, table: pd.DataFrame, context: SeasonContext | None = None) -> None:
         """Know the samples whose rows later calls name.
 
         Parameters
@@ -375,7 +377,8 @@ def _known(value: float) -> float | None:
 
 
 def build_technology(
-    loss: Any, years: Sequence[int], table: pd.DataFrame, train: np.ndarray
+    loss: Any, years: Sequence[int], table: pd.DataFrame, train: np.ndarray,
+    context: SeasonContext | None = None,
 ) -> Technology:
     """The trend that a configuration asks for, knowing the training samples.
 
@@ -389,6 +392,8 @@ def build_technology(
         All samples.
     train : numpy.ndarray
         Rows of the training samples.
+    context : SeasonContext, optional
+        Of all samples, for yields relative to their site.
     """
     first, last = years
     if loss.yields == "relative":
@@ -396,7 +401,7 @@ def build_technology(
 
         response = RelativeResponse(
             loss.technology, (first, last), table.iloc[train], loss.technology_sd)
-        response.attach(table)
+        response.attach(table, context)
         return response
     level = loss.site_level == "bounded"
     simple = loss.technology_by == "all" and loss.technology_when == "joint" and not level

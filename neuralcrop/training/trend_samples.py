@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -48,18 +51,34 @@ def fit_before(
         technology.fit_before(year, observed, row, weight)
 
 
+class Prediction(NamedTuple):
+    """Predictions of samples, ``[row]`` t ha-1.
+
+    Attributes
+    ----------
+    yields : numpy.ndarray
+        With all that the trend has.
+    without : dict of str to numpy.ndarray
+        Without ``levels`` of sites or the ``remainder``, where it has them.
+    spread : numpy.ndarray or None
+        Standard deviation of an observed yield about its prediction, where it is known.
+    """
+
+    yields: np.ndarray
+    without: dict[str, np.ndarray]
+    spread: np.ndarray | None
+
+
 @torch.no_grad()
-def with_trend(
-    technology: Technology, simulated: np.ndarray, seasons: Seasons
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Predictions with trend and levels, and without the levels where there are any.
+def with_trend(technology: Technology, simulated: np.ndarray, seasons: Seasons) -> Prediction:
+    """Predictions with the trend.
 
     Parameters
     ----------
     technology : Technology
         On the CPU, attached to the samples.
     simulated : numpy.ndarray
-        ``[row]`` t ha-1.
+        ``[row]`` t ha-1; NaN where not simulated.
     seasons : Seasons
         All samples.
     """
@@ -67,8 +86,16 @@ def with_trend(
     yields = torch.from_numpy(simulated).to(dtype)
     year = torch.tensor(seasons.table["year"].to_numpy(), dtype=torch.float32)
     row = torch.arange(len(seasons))
+    technology.see(yields, year)
     predictions = technology(yields, year, row)
-    level_free = None
+    spread = technology.spread(year, row)
+    without = {}
     if isinstance(technology, Trend) and technology.has_level:
-        level_free = (predictions / technology.level(row, dtype)).double().numpy()
-    return predictions.double().numpy(), level_free
+        without["levels"] = predictions / technology.level(row, dtype)
+    if isinstance(technology, RelativeResponse) and technology.expects_remainder:
+        bare = copy.copy(technology)
+        bare.without_remainder()
+        without["remainder"] = bare(yields, year, row)
+    return Prediction(
+        predictions.double().numpy(), {k: v.double().numpy() for k, v in without.items()},
+        None if spread is None else spread.numpy())

@@ -104,7 +104,7 @@ def test_physics_is_the_catalogue_and_its_trend(run_dir: Path, small_world: Path
     data = open_yields(small_world / "yields.nc", "maize", small_world / "weather.nc")
     seasons = load_seasons(data, 75, 5)
     physics.choose_pathways(torch.zeros(1, dtype=torch.long))
-    predicted, _ = train.predict(
+    predicted, _ = train.simulate(
         Rollout(physics), seasons, np.arange(len(seasons)), len(seasons))
     trend = json.loads((run_dir / "report.json").read_text())["variants"]["physics"]["technology"]
     factor = 1.0 + 0.01 * trend["percent_per_year"] * (
