@@ -59,11 +59,12 @@ class Lstm:
     blocks: int = 3
 
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: int | None = None,
     ) -> np.ndarray:
         """See `Baseline`."""
+        epochs = settings or self.choose(samples, train, seed)
         x = self.inputs(samples, train)
-        epochs = self.choose(samples, x, train, seed)
         line = county_line(samples, train)
         y = torch.from_numpy(samples.table["observed"].to_numpy(float) - line).float()
         members = [self._fit(x, y, train, predict, epochs, seed * 1000 + k)[-1]
@@ -84,11 +85,12 @@ class Lstm:
         fixed = np.broadcast_to(static[:, None], (len(z), steps, static.shape[1]))
         return torch.from_numpy(np.concatenate([z, fixed], axis=2)).float()
 
-    def choose(self, samples: Samples, x: Tensor, train: np.ndarray, seed: int) -> int:
-        """Epochs with the lowest error in the inner folds."""
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> int:
+        """Epochs with the lowest error in the inner folds of some rows."""
+        x = self.inputs(samples, rows)
         observed = samples.table["observed"].to_numpy(float)
         error = torch.zeros(self.epochs)
-        folds = inner_folds(samples, train, self.blocks)
+        folds = inner_folds(samples, rows, self.blocks)
         for learn, judge in folds:
             y = torch.from_numpy(observed - county_line(samples, learn)).float()
             predicted = self._fit(x, y, learn, judge, self.epochs, seed)

@@ -45,11 +45,12 @@ class Trees:
     blocks: int = 3
 
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: tuple[tuple[int, int], int] | None = None,
     ) -> np.ndarray:
         """See `Baseline`."""
+        (leaves, smallest), rounds = settings or self.choose(samples, train, seed)
         x = features(samples, train)
-        (leaves, smallest), rounds = self.choose(samples, x, train, seed)
         line = county_line(samples, train)
         anomaly = samples.table["observed"].to_numpy(float)[train] - line[train]
         members = [
@@ -58,12 +59,13 @@ class Trees:
         return np.asarray(np.maximum(line[predict] + np.mean(members, axis=0), 0.0))
 
     def choose(
-        self, samples: Samples, x: np.ndarray, train: np.ndarray, seed: int
+        self, samples: Samples, rows: np.ndarray, seed: int = 0
     ) -> tuple[tuple[int, int], int]:
-        """Size and number of trees with the lowest error in the inner folds."""
+        """Size and number of trees with the lowest error in the inner folds of some rows."""
+        x = features(samples, rows)
         observed = samples.table["observed"].to_numpy(float)
         error = np.zeros((len(self.choices), self.rounds))
-        for learn, judge in inner_folds(samples, train, self.blocks):
+        for learn, judge in inner_folds(samples, rows, self.blocks):
             line = county_line(samples, learn)
             rest = observed[judge] - line[judge]
             for k, (leaves, smallest) in enumerate(self.choices):
