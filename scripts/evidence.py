@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from threadpoolctl import threadpool_limits
 
 from neuralcrop.config import TrainConfig, compose
 from neuralcrop.data.folds import TESTS, Fold, Plan, make_tests
@@ -101,11 +102,14 @@ def main() -> None:
     chosen = {name: BASELINES[name] for name in a.baselines}
     parts = []
     if chosen:
+        methods = baseline_methods(samples, config.seed, chosen, tests)
         threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # small networks wait for one another
-        parts.append(run_tests(
-            samples.table, tests, baseline_methods(samples, config.seed, chosen), a.output,
-            seed=config.seed, settings={name: repr(b) for name, b in chosen.items()}))
+        torch.set_num_threads(1)
+        # small problems: threads would only wait for one another, the longer the busier the cores
+        with threadpool_limits(1):
+            parts.append(run_tests(
+                samples.table, tests, methods, a.output, seed=config.seed,
+                settings={name: m.depends for name, m in methods.items()}))
         torch.set_num_threads(threads)
     if learner is not None:
         parts.append(of_model(learner, tests, a.output, a.variants, a.seeds, a.nulls,

@@ -20,7 +20,13 @@ import numpy as np
 import pandas as pd
 
 from neuralcrop.data.folds import Fold, fold_years
-from neuralcrop.evaluation.baselines import BASELINES, Baseline, Samples
+from neuralcrop.evaluation.baselines import (
+    BASELINES,
+    Baseline,
+    GroupedBaseline,
+    Samples,
+    choice_rows,
+)
 from neuralcrop.evaluation.extremes import loss_share, worst_years
 from neuralcrop.evaluation.intervals import rmse_difference_interval, rmse_interval
 from neuralcrop.evaluation.metrics import (
@@ -45,14 +51,29 @@ COLUMNS = ("test", "fold", "method", "seed", "site", "year", "observed", "predic
 
 
 def baseline_methods(
-    samples: Samples, seed: int = 0, baselines: Mapping[str, Baseline] | None = None
-) -> dict[str, Method]:
-    """Baselines as methods; each is given the yields of the training rows and no others."""
-    def method(baseline: Baseline) -> Method:
-        return lambda fold: baseline.fit_predict(
-            samples.knowing(fold.train), fold.train, fold.score, seed)
+    samples: Samples, seed: int = 0, baselines: Mapping[str, Baseline] | None = None,
+    tests: Mapping[str, Sequence[Fold]] | None = None,
+) -> dict[str, GroupedBaseline]:
+    """Baselines as methods; each is given the yields of the training rows and no others.
 
-    return {name: method(b) for name, b in (baselines or BASELINES).items()}
+    Parameters
+    ----------
+    samples : Samples
+        All of them.
+    seed : int
+        Of the baselines.
+    baselines : mapping of str to Baseline, optional
+        By name; all with their own settings by default.
+    tests : mapping, optional
+        Folds of each test. Those of a test with many share settings in groups, chosen in rows that
+        none of the group scores: see `choice_rows`. Otherwise each chooses in its training rows.
+    """
+    rows: dict[tuple[str, str], np.ndarray] = {}
+    for folds in (tests or {}).values():
+        chosen_in = choice_rows(samples, folds)
+        rows |= {(fold.test, fold.name): chosen_in[fold.name] for fold in folds}
+    return {name: GroupedBaseline(b, samples, seed, rows)
+            for name, b in (baselines or BASELINES).items()}
 
 
 def run_tests(
@@ -75,7 +96,8 @@ def run_tests(
     seed : int
         Of the methods, for the record; a second call with another seed adds to the first.
     settings : mapping of str to anything, optional
-        By method, what its predictions depend on beyond the samples.
+        By method, what its predictions depend on beyond the samples, or a function of the fold
+        that tells.
 
     Returns
     -------
@@ -96,6 +118,7 @@ def run_tests(
         for name, fold in jobs:
             bar.update(task, description=f"{fold.test} {fold.name}: {name}")
             own = (settings or {}).get(name, "")
+            own = own(fold) if callable(own) else own
             parts.append(_fold(table, fold, name, methods[name], Path(directory), seed, own))
             bar.advance(task)
     return pd.concat(parts, ignore_index=True)

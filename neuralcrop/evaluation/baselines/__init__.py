@@ -7,6 +7,7 @@ from neuralcrop.evaluation.baselines.climatology import (
     MeanOfAll,
     climatology_trend,
 )
+from neuralcrop.evaluation.baselines.groups import GroupedBaseline, choice_rows
 from neuralcrop.evaluation.baselines.lstm import Lstm
 from neuralcrop.evaluation.baselines.ridge import Ridge
 from neuralcrop.evaluation.baselines.samples import Baseline, Samples
@@ -18,5 +19,5 @@ BASELINES: dict[str, Baseline] = {
 }
 """All baselines with their own settings."""
 
-__all__ = ["BASELINES", "Baseline", "ClimatologyTrend", "Lstm", "MeanOfAll", "Ridge", "Samples",
-           "Trees", "climatology_trend"]
+__all__ = ["BASELINES", "Baseline", "ClimatologyTrend", "GroupedBaseline", "Lstm", "MeanOfAll",
+           "Ridge", "Samples", "Trees", "choice_rows", "climatology_trend"]

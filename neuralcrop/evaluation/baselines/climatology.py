@@ -79,8 +79,12 @@ def county_line(samples: Samples, train: np.ndarray) -> np.ndarray:
 class ClimatologyTrend:
     """Mean and linear trend of each site: see `climatology_trend`."""
 
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> None:
+        """Nothing."""
+
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: None = None,
     ) -> np.ndarray:
         """See `Baseline`; the seed has no effect."""
         return climatology_trend(samples.table.iloc[train], samples.table.iloc[predict])
@@ -90,8 +94,12 @@ class ClimatologyTrend:
 class MeanOfAll:
     """One number everywhere: the mean of the training rows."""
 
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> None:
+        """Nothing."""
+
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: None = None,
     ) -> np.ndarray:
         """See `Baseline`; the seed has no effect."""
         return np.full(len(predict), samples.table["observed"].to_numpy(float)[train].mean())

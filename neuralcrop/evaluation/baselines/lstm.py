@@ -42,7 +42,7 @@ class Lstm:
     static : bool
         Whether covariates of the site are inputs, too.
     members : int
-        Seeds whose mean is the prediction.
+        Seeds whose mean is the prediction, in choosing, too.
     blocks : int
         Blocks of years of the inner cross-validation.
     """
@@ -55,20 +55,19 @@ class Lstm:
     decay: float = 1e-2
     dropout: float = 0.2
     static: bool = False
-    members: int = 3
+    members: int = 5
     blocks: int = 3
 
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: int | None = None,
     ) -> np.ndarray:
         """See `Baseline`."""
+        epochs = settings or self.choose(samples, train, seed)
         x = self.inputs(samples, train)
-        epochs = self.choose(samples, x, train, seed)
         line = county_line(samples, train)
         y = torch.from_numpy(samples.table["observed"].to_numpy(float) - line).float()
-        members = [self._fit(x, y, train, predict, epochs, seed * 1000 + k)[-1]
-                   for k in range(self.members)]
-        mean = torch.stack(members).mean(dim=0).double().numpy()
+        mean = self._mean(x, y, train, predict, epochs, seed)[-1].double().numpy()
         return np.asarray(np.maximum(line[predict] + mean, 0.0))
 
     def inputs(self, samples: Samples, train: np.ndarray) -> Tensor:
@@ -84,16 +83,24 @@ class Lstm:
         fixed = np.broadcast_to(static[:, None], (len(z), steps, static.shape[1]))
         return torch.from_numpy(np.concatenate([z, fixed], axis=2)).float()
 
-    def choose(self, samples: Samples, x: Tensor, train: np.ndarray, seed: int) -> int:
-        """Epochs with the lowest error in the inner folds."""
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> int:
+        """Epochs with the lowest error in the inner folds of some rows."""
+        x = self.inputs(samples, rows)
         observed = samples.table["observed"].to_numpy(float)
         error = torch.zeros(self.epochs)
-        folds = inner_folds(samples, train, self.blocks)
+        folds = inner_folds(samples, rows, self.blocks)
         for learn, judge in folds:
             y = torch.from_numpy(observed - county_line(samples, learn)).float()
-            predicted = self._fit(x, y, learn, judge, self.epochs, seed)
+            predicted = self._mean(x, y, learn, judge, self.epochs, seed)
             error += ((predicted - y[judge]) ** 2).sum(dim=1)
         return int(error.argmin()) + 1 if folds else self.epochs
+
+    def _mean(
+        self, x: Tensor, y: Tensor, train: np.ndarray, predict: np.ndarray, epochs: int, seed: int
+    ) -> Tensor:
+        """Mean of all members after every epoch, ``[epoch, row]``."""
+        return torch.stack([self._fit(x, y, train, predict, epochs, seed * 1000 + k)
+                            for k in range(self.members)]).mean(dim=0)
 
     def _fit(
         self, x: Tensor, y: Tensor, train: np.ndarray, predict: np.ndarray, epochs: int, seed: int

@@ -55,30 +55,29 @@ class Ridge:
     blocks: int = 3
 
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: tuple[str, float] | None = None,
     ) -> np.ndarray:
         """See `Baseline`; the seed has no effect."""
-        features = {name: design(samples, train, name) for name in self.designs}
-        name, penalty = self.choose(samples, train, features)
+        name, penalty = settings or self.choose(samples, train, seed)
+        features = design(samples, train, name)
         line = county_line(samples, train)
         anomaly = samples.table["observed"].to_numpy(float)[train] - line[train]
-        weights = solve(features[name][train], anomaly - anomaly.mean(), [penalty])[0]
-        predicted = line[predict] + anomaly.mean() + features[name][predict] @ weights
+        weights = solve(features[train], anomaly - anomaly.mean(), [penalty])[0]
+        predicted = line[predict] + anomaly.mean() + features[predict] @ weights
         return np.asarray(np.maximum(predicted, 0.0))
 
-    def choose(
-        self, samples: Samples, train: np.ndarray, features: dict[str, np.ndarray]
-    ) -> tuple[str, float]:
-        """Design and penalty by the inner folds.
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> tuple[str, float]:
+        """Design and penalty by the inner folds of some rows; the seed has no effect.
 
         Each design takes the penalty with the lowest error; the simplest design stays unless the
         next is better by more than one standard error of their difference over the years.
         """
-        table = samples.table.iloc[train]
+        features = {name: design(samples, rows, name) for name in self.designs}
         observed = samples.table["observed"].to_numpy(float)
         shape = (len(self.designs), len(self.penalties), len(samples))
         square = np.full(shape, np.nan)
-        for learn, judge in inner_folds(samples, train, self.blocks):
+        for learn, judge in inner_folds(samples, rows, self.blocks):
             line = county_line(samples, learn)
             anomaly = observed[learn] - line[learn]
             rest = observed[judge] - line[judge] - anomaly.mean()
@@ -86,10 +85,10 @@ class Ridge:
                 found = np.stack(solve(features[name][learn], anomaly - anomaly.mean(),
                                        self.penalties))
                 square[k][:, judge] = (rest - found @ features[name][judge].T) ** 2
-        if np.isnan(square[..., train]).any():  # a single year: nothing to choose by
+        if np.isnan(square[..., rows]).any():  # a single year: nothing to choose by
             return self.designs[0], self.penalties[-1]
-        judged = pd.DataFrame(square[..., train].reshape(-1, len(train)).T)
-        means = judged.groupby(table["year"].to_numpy()).mean().to_numpy()
+        judged = pd.DataFrame(square[..., rows].reshape(-1, len(rows)).T)
+        means = judged.groupby(samples.table["year"].to_numpy()[rows]).mean().to_numpy()
         by_year = means.T.reshape(*shape[:2], -1)
         best = by_year.mean(axis=-1).argmin(axis=1)
         chosen = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -67,8 +67,28 @@ class Samples:
 class Baseline(Protocol):
     """A way to predict yields without a crop model."""
 
+    def choose(self, samples: Samples, rows: np.ndarray, seed: int = 0) -> Any:
+        """Settings that do best within some rows.
+
+        Parameters
+        ----------
+        samples : Samples
+            All of them; yields outside ``rows`` must not be used, and may be NaN.
+        rows : numpy.ndarray
+            Rows to learn from and to judge by.
+        seed : int
+            Of all chance.
+
+        Returns
+        -------
+        Any
+            For `fit_predict`; None where there is nothing to choose.
+        """
+        ...
+
     def fit_predict(
-        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0
+        self, samples: Samples, train: np.ndarray, predict: np.ndarray, seed: int = 0,
+        settings: Any = None,
     ) -> np.ndarray:
         """Learn from some rows, predict others.
 
@@ -80,6 +100,8 @@ class Baseline(Protocol):
             Rows.
         seed : int
             Of all chance.
+        settings : Any
+            Those of `choose`; None: chosen within ``train``.
 
         Returns
         -------

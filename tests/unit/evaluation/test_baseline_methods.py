@@ -17,7 +17,7 @@ from neuralcrop.evaluation.baselines import (
     Samples,
     Trees,
 )
-from neuralcrop.evaluation.baselines.ridge import solve
+from neuralcrop.evaluation.baselines.ridge import design, solve
 from neuralcrop.evaluation.baselines.samples import inner_folds, site_anomalies, standardised
 from tests.evidence_samples import RAIN, samples
 
@@ -92,6 +92,24 @@ def test_chance_outside_is_not_touched() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_settings_chosen_in_training_rows_are_those_of_none(name: str) -> None:
+    s, (train, later) = samples(), rows(range(2006, 2011))
+    settings = SMALL[name].choose(s.knowing(train), train, 1)
+    assert (settings is None) == (name in ("mean_of_all", "climatology_trend"))
+    np.testing.assert_array_equal(
+        SMALL[name].fit_predict(s.knowing(train), train, later, 1, settings),
+        SMALL[name].fit_predict(s.knowing(train), train, later, 1))
+
+
+def test_settings_are_used() -> None:
+    s, (train, later) = samples(), rows(range(2006, 2011))
+    for name, (one, other) in {"ridge": (("linear", 1.0), ("linear", 1e5)),
+                               "trees": (((6, 10), 5), ((6, 10), 50)), "lstm": (1, 15)}.items():
+        first, second = (SMALL[name].fit_predict(s, train, later, 0, v) for v in (one, other))
+        assert np.abs(first - second).max() > 1e-3
+
+
 def test_mean_of_all() -> None:
     s = samples()
     out = MeanOfAll().fit_predict(s, np.arange(10), np.arange(10, 14))
@@ -116,22 +134,16 @@ def test_inner_folds_are_blocks_of_years_by_warmth() -> None:
 
 def test_ridge_takes_the_linear_design_where_the_truth_is_linear() -> None:
     s, (train, _) = samples(), rows(range(1990, 1996))
-    from neuralcrop.evaluation.baselines.ridge import design
-
-    features = {name: design(s, train, name) for name in Ridge().designs}
-    assert Ridge().choose(s, train, features)[0] == "linear"
+    assert Ridge().choose(s, train)[0] == "linear"
     with pytest.raises(ValueError, match="no design 'cubic'"):
         design(s, train, "cubic")
 
 
 def test_ridge_takes_curves_where_the_truth_is_curved() -> None:
-    from neuralcrop.evaluation.baselines.ridge import design
-
     s, (train, _) = samples(), rows(range(1990, 1996))
     rain = s.monthly[:, 1, RAIN] - s.monthly[:, 1, RAIN].mean()
     curved = replace(s, table=s.table.assign(observed=4.0 - 0.3 * np.clip(rain, -2.0, 2.0) ** 2))
-    features = {name: design(curved, train, name) for name in Ridge().designs}
-    assert Ridge().choose(curved, train, features)[0] == "curved"
+    assert Ridge().choose(curved, train)[0] == "curved"
 
 
 def test_ridge_weights_against_the_normal_equations() -> None:
