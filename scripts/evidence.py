@@ -28,9 +28,11 @@ from neuralcrop.evaluation.comparison import (
     baseline_methods,
     comparison_table,
     extremes_table,
+    reliability_table,
     run_tests,
     score_tests,
     with_mean,
+    without_remainder,
     write_comparison,
 )
 from neuralcrop.evaluation.nulls import NULLS
@@ -118,9 +120,11 @@ def main() -> None:
     learners = [name for name in ("ridge", "trees", "lstm") if name in chosen]
     if len(learners) > 1:
         predictions = with_mean(predictions, learners, f"mean of {len(learners)}")
+    predictions = without_remainder(predictions)
     result = score_tests(predictions, years=EXTREMES)
     write_comparison(predictions, result, a.output, samples.table, tests)
-    table = f"{comparison_table(result)}\n\n{extremes_table(result)}"
+    table = "\n\n".join(part for part in (
+        comparison_table(result), extremes_table(result), reliability_table(result)) if part)
     write_text(a.output / "table.md", table + "\n")
     print(table)
     if a.page is not None:

@@ -14,7 +14,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,13 +42,33 @@ from neuralcrop.simulation.restart import write_text
 
 log = logging.getLogger("neuralcrop.evaluation")
 
-Method = Callable[[Fold], np.ndarray]
+class Scored(NamedTuple):
+    """Predictions of the scored rows of a fold, t ha-1.
+
+    Attributes
+    ----------
+    yields : numpy.ndarray
+        The predictions.
+    spread : numpy.ndarray or None
+        Standard deviation of an observed yield about them.
+    without : numpy.ndarray or None
+        The predictions without the statistical remainder, where a model has one.
+    """
+
+    yields: np.ndarray
+    spread: np.ndarray | None = None
+    without: np.ndarray | None = None
+
+
+Method = Callable[[Fold], np.ndarray | Scored]
 """Predictions of ``fold.score``, t ha-1, learnt from ``fold.train``."""
 
 REFERENCE = "climatology_trend"
 """Method whose line losses and departures are measured from."""
 
 COLUMNS = ("test", "fold", "method", "seed", "site", "year", "observed", "predicted")
+MORE = ("spread", "without")
+"""Columns that some methods have."""
 
 
 def baseline_methods(
@@ -138,7 +159,9 @@ def _fold(
     if path.is_file() and (text := path.read_text(encoding="utf-8")).startswith(mark):
         return pd.read_csv(io.StringIO(text), comment="#", dtype={"fold": str, "method": str})
     began = time.perf_counter()
-    predicted = np.asarray(method(fold), dtype=float)
+    found = method(fold)
+    found = found if isinstance(found, Scored) else Scored(found)
+    predicted = np.asarray(found.yields, dtype=float)
     if predicted.shape != fold.score.shape or not np.isfinite(predicted).all():
         raise ValueError(f"{name} on {fold.test} {fold.name}: expected {len(fold.score)} finite "
                          f"predictions, got shape {predicted.shape}, "
@@ -146,7 +169,8 @@ def _fold(
     scored = table.iloc[fold.score]
     out = pd.DataFrame({
         "test": fold.test, "fold": fold.name, "method": name, "seed": seed,
-        **{c: scored[c].to_numpy() for c in known}, "predicted": predicted})
+        **{c: scored[c].to_numpy() for c in known}, "predicted": predicted,
+        **{c: getattr(found, c) for c in MORE if getattr(found, c) is not None}})
     write_text(path, mark + out.to_csv(index=False, float_format="%.6g"))
     log.info("%s %s: %s took %.1f s", fold.test, fold.name, name, time.perf_counter() - began)
     # as it will be read again, so that a resumed run ends with the same numbers
@@ -191,6 +215,7 @@ def score_tests(
     - ``rmse_interval``, and ``rmse_less_reference``, ``rmse_less_reference_interval``: RMSE less
       that of `REFERENCE`; intervals by resampling years;
     - ``worst_years``, ``rmse_worst_years``, ``loss_share_worst_years``: the worst tenth of years;
+    - ``coverage_80``, ``coverage_50``, ``crps``: of methods that tell their spread;
     - ``extremes``: RMSE and share of the mean loss of the given years.
 
     Parameters
@@ -205,14 +230,55 @@ def score_tests(
         Of the intervals.
     """
     keys = ["test", "fold", "method", "site", "year", "observed"]
-    mean = predictions.groupby(keys, sort=False, as_index=False)["predicted"].mean()
+    mean = together(predictions, keys)
     out: dict[str, dict[str, dict[str, Any]]] = {}
     for test, part in mean.groupby("test", sort=False):
         wide = part.pivot(index=["fold", "site", "year", "observed"], columns="method",
                           values="predicted").reset_index()
-        out[str(test)] = {str(m): _score(wide, str(m), years or {}, draws, level)
-                          for m in part["method"].unique()}
+        out[str(test)] = {
+            str(m): _score(wide, str(m), years or {}, draws, level) | reliability_of(own)
+            for m, own in part.groupby("method", sort=False)}
     return out
+
+
+def together(predictions: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Mean of the seeds of every scored sample; its ``spread`` has their variance, too."""
+    groups = predictions.groupby(list(keys), sort=False)["predicted"]
+    out = groups.mean().reset_index()
+    if "spread" in predictions:
+        squares = predictions.assign(square=predictions["spread"] ** 2)
+        noise = squares.groupby(list(keys), sort=False)["square"].mean().to_numpy()
+        between = groups.var(ddof=1).fillna(0.0).to_numpy()
+        out["spread"] = np.sqrt(noise + between)
+    return out
+
+
+def reliability_of(table: pd.DataFrame) -> dict[str, float]:
+    """Coverage of central intervals of normal distributions, and their CRPS.
+
+    Gneiting and Raftery (2007), doi:10.1198/016214506000001437; empty without ``spread``.
+    """
+    if "spread" not in table or table["spread"].isna().any():
+        return {}
+    sd = table["spread"].to_numpy()
+    z = (table["observed"] - table["predicted"]).to_numpy() / sd
+    normal = NormalDist()
+    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
+    below = np.array([normal.cdf(v) for v in z])
+    score = sd * (z * (2.0 * below - 1.0) + 2.0 * density - 1.0 / np.sqrt(np.pi))
+    inside = {f"coverage_{share}": float(np.mean(np.abs(z) <= normal.inv_cdf(
+        0.5 + 0.005 * share))) for share in (50, 80)}
+    return {**inside, "crps": float(score.mean())}
+
+
+def without_remainder(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions, and those without the remainder as methods of their own."""
+    if "without" not in predictions:
+        return predictions
+    some = predictions[predictions["without"].notna()]
+    bare = some.assign(predicted=some["without"], method=some["method"] + ", no remainder")
+    bare = bare.drop(columns=[c for c in MORE if c in bare])
+    return pd.concat([predictions, bare], ignore_index=True)
 
 
 def _score(
@@ -251,8 +317,9 @@ def write_comparison(
 ) -> None:
     """``predictions.csv`` and ``scores.json``, whole or not at all; years of folds if given."""
     directory = Path(directory)
+    columns = [*COLUMNS, *(c for c in MORE if c in predictions)]
     write_text(directory / "predictions.csv",
-               predictions[list(COLUMNS)].to_csv(index=False, float_format="%.6g"))
+               predictions[columns].to_csv(index=False, float_format="%.6g"))
     record: dict[str, Any] = {"units": "t ha-1 dry matter", "tests": result}
     if table is not None and tests is not None:
         record["folds"] = {test: {f.name: fold_years(table, f) for f in folds}
@@ -278,6 +345,16 @@ def comparison_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> s
                          + (f" ({r:.2f})" if np.isfinite(r) else ""))
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def reliability_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """Coverage of the 80 % and 50 % intervals and CRPS of methods that tell their spread."""
+    lines = ["| test | method | in the 80 % interval | in the 50 % interval | CRPS |",
+             "|---|---|---|---|---|"]
+    for test, by_method in result.items():
+        lines += [f"| {test} | {name} | {r['coverage_80']:.0%} | {r['coverage_50']:.0%} | "
+                  f"{r['crps']:.3f} |" for name, r in by_method.items() if "crps" in r]
+    return "\n".join(lines) if len(lines) > 2 else ""
 
 
 def extremes_table(result: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:

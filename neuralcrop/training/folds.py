@@ -17,12 +17,13 @@ from neuralcrop.config.learning import TrainerConfig
 from neuralcrop.data.covariates import Covariates
 from neuralcrop.data.datamodule import YieldsDataModule
 from neuralcrop.data.folds import Fold
+from neuralcrop.evaluation.comparison import Scored
 from neuralcrop.evaluation.nulls import null_covariates
 from neuralcrop.training.ema import Averaged
 from neuralcrop.training.ensemble import first_weights
 from neuralcrop.training.module import YieldModule
 from neuralcrop.training.stages import quiet
-from neuralcrop.training.train import Session
+from neuralcrop.training.train import Session, Variant
 from neuralcrop.training.watch import Freeze
 
 log = logging.getLogger("neuralcrop.training")
@@ -84,10 +85,12 @@ class FoldLearner:
         self.session = Session(config, directory)
         self.start = self._state()
         self.covariates = self.session.seasons.covariates
+        self.session.left_out = False
+        self.session.left_out = False
         self._tuned: dict[tuple[str, str], tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
 
     def methods(self, seed: int = 0, nulls: Mapping[str, str] | None = None
-                ) -> dict[str, Callable[[Fold], np.ndarray]]:
+                ) -> dict[str, Callable[[Fold], Scored]]:
         """``physics``, ``tuned`` and ``hybrid``, and hybrids with covariates that carry nothing.
 
         Parameters
@@ -97,7 +100,7 @@ class FoldLearner:
         nulls : mapping of str to str, optional
             Kinds of `neuralcrop.evaluation.nulls.NULLS` by name of the method.
         """
-        out: dict[str, Callable[[Fold], np.ndarray]] = {
+        out: dict[str, Callable[[Fold], Scored]] = {
             "physics": self.physics, "tuned": self.tuned,
             "hybrid": lambda fold: self.hybrid(fold, seed)}
         for name, kind in (nulls or {}).items():
@@ -105,16 +108,16 @@ class FoldLearner:
                 fold, seed, kind)
         return out
 
-    def physics(self, fold: Fold) -> np.ndarray:
+    def physics(self, fold: Fold) -> Scored:
         """The catalogue's parameters; the trend (and response) alone is fitted."""
         self._begin(fold)
-        return self._scored(fold, self.session.physics().predictions)
+        return self._scored(fold, self.session.physics())
 
-    def tuned(self, fold: Fold) -> np.ndarray:
+    def tuned(self, fold: Fold) -> Scored:
         """Constants tuned everywhere alike."""
         return self._scored(fold, self._tune(fold))
 
-    def hybrid(self, fold: Fold, seed: int, null: str | None = None) -> np.ndarray:
+    def hybrid(self, fold: Fold, seed: int, null: str | None = None) -> Scored:
         """Networks and closures, from the tuned constants on."""
         if (fold.test, fold.name) not in self._tuned:
             self._tune(fold)
@@ -130,18 +133,18 @@ class FoldLearner:
                 {**self._state(), **kept, **first_weights(model, seed)})
             session.technology.load_state_dict(trend)
             session.data.seed = seed
-            return self._scored(fold, session.hybrid("hybrid", seed).predictions)
+            return self._scored(fold, session.hybrid("hybrid", seed))
         finally:
             self._see(None, seed)
 
-    def _tune(self, fold: Fold) -> np.ndarray:
+    def _tune(self, fold: Fold) -> Variant:
         self._begin(fold)
         self.session.physics()
         found = self.session.tuned()
         technology = self.session.technology.state_dict()
         self._tuned[fold.test, fold.name] = (
             self._state(), {k: v.detach().clone() for k, v in technology.items()})
-        return found.predictions
+        return found
 
     def _begin(self, fold: Fold) -> None:
         """The untrained model, and a data module and trend of the fold."""
@@ -172,5 +175,9 @@ class FoldLearner:
         return {k: v.detach().clone() for k, v in self.session.rollout.model.state_dict().items()}
 
     @staticmethod
-    def _scored(fold: Fold, predictions: np.ndarray) -> np.ndarray:
-        return np.maximum(predictions[fold.score], 0.0)
+    def _scored(fold: Fold, variant: Variant) -> Scored:
+        rows, spread = fold.score, variant.spread
+        bare = variant.without.get("remainder")
+        return Scored(
+            np.maximum(variant.predictions[rows], 0.0), None if spread is None else spread[rows],
+            None if bare is None else np.maximum(bare[rows], 0.0))

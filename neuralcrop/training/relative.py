@@ -30,6 +30,9 @@ LARGEST_SATURATION = 20.0
 SATURATIONS = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Where a fit looks for the saturation."""
 
+PRIOR_YEARS, PRIOR_DEPARTURE = 4.0, 0.2
+"""The prior of a response of 1 counts as so many years with simulated departures of that size."""
+
 LEAST_MEAN = 0.05
 """Lowest mean of simulated yields that others are divided by, t ha-1."""
 
@@ -272,18 +275,25 @@ class RelativeResponse(Technology):
         self, yields: Tensor, year: Tensor, observed: Tensor, row: Tensor | None = None,
         weight: Tensor | None = None,
     ) -> None:
-        """Means of simulated yields; response and saturation by least squares."""
+        """Means of simulated yields; response and saturation by least squares.
+
+        A few ordinary years hardly tell the response: it is then near that of the simulated yields,
+        and with fewer than `FEW_YEARS` proportional to them.
+        """
         assert row is not None
         w = torch.ones_like(yields) if weight is None else weight.to(yields.dtype)
         line = self.expected(year, row, yields.dtype)
         best: tuple[float, float, float] | None = None
-        for c in SATURATIONS:
+        n_years = len(torch.unique(year))
+        prior = PRIOR_YEARS / n_years * PRIOR_DEPARTURE**2 * float((w * line * line).sum())
+        for c in SATURATIONS if n_years >= FEW_YEARS else SATURATIONS[:1]:
             self.raw_saturation.fill_(_unbounded(c, LARGEST_SATURATION))
             self.assess(yields, year, observed, row, weight)
             x = line * self.departure(yields, row) / self.response.to(yields.dtype)
-            b = float((w * x * (observed - line)).sum() / (w * x * x).sum().clamp_min(TINY))
+            along = float((w * x * (observed - line)).sum()) + prior
+            b = along / max(float((w * x * x).sum()) + prior, TINY)
             b = min(max(b, 0.02 * LARGEST_RESPONSE), 0.98 * LARGEST_RESPONSE)
-            error = float((w * (observed - line - b * x).square()).sum())
+            error = float((w * (observed - line - b * x).square()).sum()) + prior * (b - 1.0) ** 2
             if best is None or error < best[0]:
                 best = (error, b, c)
         assert best is not None

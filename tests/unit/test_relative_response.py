@@ -59,6 +59,48 @@ def test_the_response_and_the_lines_are_found(table: pd.DataFrame) -> None:
     torch.testing.assert_close(out(3.0 * simulated, year, row), predicted, rtol=1e-5, atol=1e-5)
 
 
+def test_a_response_that_saturates_is_found(table: pd.DataFrame) -> None:
+    simulated, _ = world(table)
+    year, row = torch.tensor(table["year"].to_numpy(float)), torch.arange(len(table))
+    site = torch.tensor(table["site"].to_numpy())
+    mean = torch.stack([simulated[site == k].mean() for k in range(SITES)])[site]
+    y = simulated / mean
+    f = 5.0 * (y - 1.0) / (1.0 + 4.0 * y)
+    f = f - torch.stack([f[site == k].mean() for k in range(SITES)])[site]
+    observed = (2.0 + 0.1 * site) * (1.0 + 0.2 * f)
+    out = fitted(table, simulated, observed)
+    assert 1.5 < out.saturation.item() < 9.0
+    error = (out(simulated, year, row) - observed).square().mean()
+    with torch.no_grad():
+        out.raw_saturation.fill_(-10.0)  # in proportion
+        out.assess(simulated, year, observed, row)
+        out.raw.fill_(_best(out, simulated, year, observed, row))
+    assert error < 0.5 * (out(simulated, year, row) - observed).square().mean()
+
+
+def _best(out: RelativeResponse, simulated: torch.Tensor, year: torch.Tensor,
+          observed: torch.Tensor, row: torch.Tensor) -> float:
+    """Raw response in proportion that fits best, by trying."""
+    def error(raw: float) -> float:
+        out.raw.data.fill_(raw)
+        return float((out(simulated, year, row) - observed).square().mean())
+
+    return min(np.linspace(-4.0, 2.0, 61), key=error)
+
+
+def test_few_ordinary_years_leave_the_response_to_the_physics(table: pd.DataFrame) -> None:
+    few = table[table["year"] < 1985].reset_index(drop=True)
+    simulated, observed = world(few, response=0.0)
+    flat = 1.0 + 0.05 * (simulated / simulated.mean() - 1.0)
+    out = RelativeResponse("linear", (1981, 1984), few)
+    out.attach(few)
+    row, year = torch.arange(len(few)), torch.tensor(few["year"].to_numpy(float))
+    out.fit_before(year, observed, row)
+    out.fit(flat, year, observed, row)
+    assert 0.8 < out.response.item() <= 1.0
+    assert out.saturation.item() == pytest.approx(0.05, rel=0.05)
+
+
 def test_means_of_a_block_have_their_part_in_the_gradient(table: pd.DataFrame) -> None:
     simulated, observed = world(table)
     out = fitted(table, simulated, observed)
