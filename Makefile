@@ -15,9 +15,10 @@ BIN := $(VENV)/bin
 BASE := $(VENV)/.base
 READY := $(VENV)/.ready
 DEMO := runs/demo
+EVIDENCE := runs/evidence
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint type bench docs clean
+.PHONY: help demo test test-fast lint type bench evidence docs clean
 
 help:  ## show this help
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -46,6 +47,13 @@ type: $(READY)  ## check the types
 
 bench: $(READY)  ## measure the speed on this machine
 	$(BIN)/neuralcrop bench $(ARGS)
+
+evidence: $(BASE)  ## compare hybrids with baselines, nulls and physics on county yields
+	$(BIN)/python scripts/evidence.py $(EVIDENCE)/soybean experiment=us_soybean \
+	    --seeds 0 1 2 3 4 --nulls shuffled random lat_lon constant --page docs/evidence.md
+	$(BIN)/python scripts/evidence.py $(EVIDENCE)/maize experiment=us_maize \
+	    --tests drought last_years --train 2012 2014 --score 2015 2016 \
+	    --seeds 0 1 2 3 4 --nulls shuffled random lat_lon constant --page docs/evidence.md
 
 docs: $(READY)  ## build the documentation into docs/_build
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'

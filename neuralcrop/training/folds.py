@@ -86,6 +86,7 @@ class FoldLearner:
         self.start = self._state()
         self.covariates = self.session.seasons.covariates
         self.session.left_out = False
+        self.session.keep_catalogue()
         self.session.left_out = False
         self._tuned: dict[tuple[str, str], tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
 

@@ -167,6 +167,7 @@ class Session:
         self.rollout = self._rollout()
         self.at_bounds: list[str] = []
         self.left_out = True
+        self._catalogue: tuple[np.ndarray, int] | None = None
         self.runner: Runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
             config.trainer, self.device, resume)
@@ -253,10 +254,14 @@ class Session:
 
     def physics(self) -> Variant:
         """The catalogue's parameters; only the technology trend is fitted, as for the others."""
-        simulated, _ = self._simulate()
+        found = self._simulate() if self._catalogue is None else self._catalogue
         self.technology.fit(*training_samples(
-            simulated, self.seasons, self.parts["train"], self.terms))
-        return self._finished("physics")
+            found[0], self.seasons, self.parts["train"], self.terms))
+        return self._finished("physics", found)
+
+    def keep_catalogue(self) -> None:
+        """Simulate all samples with the untrained model, once for all parts that follow."""
+        self._catalogue = self._simulate(np.arange(len(self.seasons)))
 
     def tuned(self) -> Variant:
         """Constants tuned everywhere alike, from the physics on."""
@@ -289,10 +294,10 @@ class Session:
             gradient_norms=loss.log_gradient_norms)
         return YieldModule(self.rollout, self.technology, learning, self.terms, self.seasons)
 
-    def _finished(self, name: str) -> Variant:
-        """Predictions and weights of the whole model as it is now."""
+    def _finished(self, name: str, found: tuple[np.ndarray, int] | None = None) -> Variant:
+        """Predictions and weights of the whole model as it is now; it may be simulated already."""
         model = self.rollout.model.to(self.device)
-        simulated, unripe = self._simulate()
+        simulated, unripe = self._simulate() if found is None else found
         samples = training_samples(simulated, self.seasons, self.parts["train"], self.terms)
         self.technology.assess(*samples)
         technology = copy.deepcopy(self.technology.cpu())
@@ -300,17 +305,19 @@ class Session:
             technology.fit_remainder(*samples[:4])
             technology.expect_remainder(np.concatenate([
                 rows for part, rows in self.parts.items() if part != "train" or self.left_out]))
-        found = with_trend(technology, simulated, self.seasons)
+        predicted = with_trend(technology, simulated, self.seasons)
         self.technology.to(self.device)
         if unripe:
             log.warning("%s: %d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        variant = Variant(found.yields, spec, state, technology, unripe, without=found.without,
-                          spread=found.spread)
-        if found.spread is not None:
-            both = summary([found.yields], [found.spread])
+        if isinstance(technology, RelativeResponse) and technology.remainder is not None:
+            technology.remainder.release()
+        variant = Variant(predicted.yields, spec, state, technology, unripe,
+                          without=predicted.without, spread=predicted.spread)
+        if predicted.spread is not None:
+            both = summary([predicted.yields], [predicted.spread])
             variant.low, variant.high = both["low"], both["high"]
         return variant
 
@@ -318,10 +325,10 @@ class Session:
         """Whether a variant has the remainder: a neural one, if the configuration has it."""
         return self.config.loss.remainder != "none" and name not in ("physics", "tuned")
 
-    def _simulate(self) -> tuple[np.ndarray, int]:
+    def _simulate(self, rows: np.ndarray | None = None) -> tuple[np.ndarray, int]:
         """Simulated yields of all samples of all parts, and how many crops were not harvested."""
         self.rollout.model.eval()
-        rows = np.concatenate(list(self.parts.values()))
+        rows = np.concatenate(list(self.parts.values())) if rows is None else rows
         found = simulate(self.rollout, self.seasons, rows, self.data.batch_cells, self.device)
         self.rollout.model.train()
         return found
