@@ -27,6 +27,7 @@ from neuralcrop.training import distributed, records
 from neuralcrop.training.ensemble import HIGH, LOW, first_weights, member_name, summary
 from neuralcrop.training.finetune import FROZEN, check_choice, source_of, transfer
 from neuralcrop.training.module import Learning, YieldModule
+from neuralcrop.training.page import more_scores, write_page
 from neuralcrop.training.rollout import Rollout
 from neuralcrop.training.setup import (
     compute_of,
@@ -386,7 +387,7 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
         "variants": {name: {
             "technology": None if v.technology is None else v.technology.describe(),
             "unripe": v.unripe} for name, v in variants.items()},
-        "notes": notes, "seconds": round(seconds, 1)}
+        "notes": notes, "seconds": round(seconds, 1), **more_scores(session, predictions)}
     quantiles = {f"{name}_q{share:02.0%}".rstrip("%"): values for name, v in variants.items()
                  for share, values in ((LOW, v.low), (HIGH, v.high)) if values is not None}
     records.write_predictions(session.seasons, session.parts, {**predictions, **quantiles},
@@ -394,5 +395,6 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
     write_text(session.directory / "report.json", to_json(record))
     title = f"Training report: {crop_of(config)}"
     write_text(session.directory / "report.md", markdown(title, result, PARTS, notes))
+    write_page(session, variants, predictions, record)
     show(result, PARTS)
     log.info("report, model and predictions are in %s (%.0f s)", session.directory, seconds)
