@@ -50,7 +50,8 @@ def scatter(table: pd.DataFrame) -> Figure:
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     both = good[["observed", "predicted"]].to_numpy(float)
     low, high = min(float(both.min()), 0.0), float(both.max())
-    limits = (low, high + 0.04 * max(high - low, 1e-6))
+    room = 0.04 * max(high - low, 1e-6)
+    limits = (low - room, high + room)
     for axis, (part, own) in zip(axes, parts.items(), strict=False):
         o, s = own["observed"], own["predicted"]
         axis.plot(limits, limits, color=GREY, linewidth=1, zorder=0)
@@ -77,10 +78,10 @@ def skill_maps(sites: pd.DataFrame) -> dict[str, Figure]:
 
     lat, lon = sites["lat"].to_numpy(float), sites["lon"].to_numpy(float)
     out = {}
-    for name, title, units in (("rmse", "RMSE", UNITS), ("r", "r over years", "1")):
+    for name, title, units in (("rmse", "RMSE", UNITS), ("r", "r over years", "")):
         values = sites[name].to_numpy(float)
         if np.isfinite(values).any():
-            out[name] = points_figure(values, lat, lon, title, units, name == "r", 5.0)
+            out[name] = points_figure(values, lat, lon, title, units, name == "r", width=5.0)
     return out
 
 
@@ -202,7 +203,7 @@ def parameter_map(sites: pd.DataFrame, name: str, units: str) -> Figure:
     from neuralcrop.output.maps import points_figure
 
     return points_figure(sites[name].to_numpy(float), sites["lat"].to_numpy(float),
-                         sites["lon"].to_numpy(float), name.replace("_", " "), units, width=5.0)
+                         sites["lon"].to_numpy(float), name.replace("_", " "), units, from_zero=False, width=5.0)
 
 
 def dependence(name: str, units: str, curves: Sequence[Dependence], constant: float) -> Figure:
@@ -217,9 +218,9 @@ def dependence(name: str, units: str, curves: Sequence[Dependence], constant: fl
     constant : float
         Its value without the network, a grey line.
     """
-    columns = min(len(curves), 3)
+    columns = min(len(curves), 2)
     rows = -(-len(curves) // columns)
-    figure = _figure(_WIDTH * columns / 3.0, 2.1 * rows)
+    figure = _figure(2.5 * columns, 1.9 * rows)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axis, curve in zip(axes, curves, strict=False):
         axis.axhline(constant, color=GREY, linewidth=0.8)
@@ -254,6 +255,7 @@ def progress(metrics: pd.DataFrame) -> Figure:
                 best = rows.sort_values(column, kind="stable").iloc[0]
                 axis.plot([best["epoch"]], [best[column]], marker="o", markersize=7,
                           markerfacecolor="none", color=colour)
+        axis.set_xlim(-0.5, float(metrics["epoch"].max()) + 0.5)
         axis.locator_params(axis="x", integer=True)
         _style(axis, "epoch", text)
     _legend(axes[0])

@@ -22,10 +22,10 @@ TRAIN = "train"
 WORST_SITES = 10
 """Sites that are listed."""
 
-MOST_PARAMETERS = 12
+MOST_PARAMETERS = 8
 """Learnt parameters that are drawn."""
 
-MOST_COVARIATES = 6
+MOST_COVARIATES = 4
 """Covariates that are drawn for each."""
 
 
@@ -237,4 +237,4 @@ def learnt_parameters(shown: Shown) -> str:
                 "Each covariate runs through the range of the sites, the others stay as they are. "
                 "Line: mean over sites; band: 10 % to 90 % of sites; grey: the value without the "
                 f"network. Up to {MOST_COVARIATES} covariates with the largest effect."),
-                html.details("Figures", *lines)] if lines else [])))
+                html.gallery(lines)] if lines else [])))

@@ -103,7 +103,7 @@ def _point_map(values: xr.DataArray, style: dict[str, Any], units: str) -> Figur
 
 def points_figure(
     values: np.ndarray, lat: np.ndarray, lon: np.ndarray, title: str, units: str,
-    diverging: bool = False, width: float = _WIDTH,
+    diverging: bool = False, from_zero: bool = True, width: float = _WIDTH,
 ) -> Figure:
     """Map of values at points; those that are not finite are grey.
 
@@ -115,13 +115,16 @@ def points_figure(
         Texts of the figure.
     diverging : bool
         Colours that part at zero.
+    from_zero : bool
+        Whether the colours of positive values begin at zero.
     width : float
         Inches.
     """
     flat, lon = np.asarray(values, dtype=float), _westward(np.asarray(lon, dtype=float))
     lat = np.asarray(lat, dtype=float)
     figure, axes = _figure(_around(lon, 180.0), _around(lat, 90.0), width)
-    style = {"norm": _norm(flat, diverging, None), "cmap": DIVERGING if diverging else SEQUENTIAL}
+    style = {"norm": _norm(flat, diverging, None, from_zero),
+             "cmap": DIVERGING if diverging else SEQUENTIAL}
     _add_points(figure, axes, flat, lat, lon, style, units)
     axes.set_title(title, loc="left", fontsize=10)
     return figure
@@ -198,7 +201,8 @@ def _degrees(value: float, negative: str, positive: str) -> str:
 
 
 def _norm(
-    values: np.ndarray, diverging: bool, limits: tuple[float, float] | None
+    values: np.ndarray, diverging: bool, limits: tuple[float, float] | None,
+    from_zero: bool = True,
 ) -> BoundaryNorm:
     """Steps of round numbers; what lies beyond has the last colours."""
     from matplotlib.colors import BoundaryNorm
@@ -209,7 +213,7 @@ def _norm(
     if diverging:
         high = max(abs(low), abs(high), 1e-6)
         low = -high
-    elif low >= 0.0:
+    elif low >= 0.0 and from_zero:
         low = 0.0
     high = high if high > low else low + 1.0
     steps = MaxNLocator(_N_COLOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
