@@ -202,8 +202,9 @@ def parameter_map(sites: pd.DataFrame, name: str, units: str) -> Figure:
     """
     from neuralcrop.output.maps import points_figure
 
-    return points_figure(sites[name].to_numpy(float), sites["lat"].to_numpy(float),
-                         sites["lon"].to_numpy(float), name.replace("_", " "), units, from_zero=False, width=5.0)
+    values, lat, lon = (sites[c].to_numpy(float) for c in (name, "lat", "lon"))
+    return points_figure(values, lat, lon, name.replace("_", " "), units, from_zero=False,
+                         width=5.0)
 
 
 def dependence(name: str, units: str, curves: Sequence[Dependence], constant: float) -> Figure:
