@@ -22,7 +22,7 @@ TRAIN = "train"
 WORST_SITES = 10
 """Sites that are listed."""
 
-MOST_PARAMETERS = 8
+MOST_PARAMETERS = 6
 """Learnt parameters that are drawn."""
 
 MOST_COVARIATES = 4
