@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from neuralcrop.data.seasons import Seasons, load_seasons
 from neuralcrop.data.series import season_series
 from neuralcrop.data.yields import YieldsData, open_yields
 from neuralcrop.evaluation import field_experiments
+from neuralcrop.evaluation.extremes import extreme_scores
+from neuralcrop.evaluation.html_report import write_evaluation_page
+from neuralcrop.evaluation.html_sections import Shown
 from neuralcrop.evaluation.metrics import scores, scores_by_year
 from neuralcrop.evaluation.report import to_json
 from neuralcrop.models.crop_model import CropModel
@@ -36,10 +39,9 @@ from neuralcrop.simulation.restart import write_text
 from neuralcrop.training.context import SeasonContext
 from neuralcrop.training.ensemble import HIGH, LOW, summary
 from neuralcrop.training.relative import RelativeResponse
-from neuralcrop.training.rollout import Rollout
+from neuralcrop.training.rollout import Rollout, simulate
 from neuralcrop.training.setup import compute_of, orders_of
 from neuralcrop.training.technology import Technology
-from neuralcrop.training.train import simulate
 from neuralcrop.training.trend_samples import with_trend
 
 log = logging.getLogger("neuralcrop.evaluation")
@@ -66,21 +68,27 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
     record = describe_run(config.run)
     opened = Samples.of(config.run, config.dataset, config.weather, config.years,
                         compute_of(config), record)
-    table = opened.predict()
+    found = opened.simulate()
+    table = opened.with_predictions(found)
     result: dict[str, Any] = {
         **scores(table), "by_year": scores_by_year(table), "units": "t ha-1 dry matter",
         "crop": record["crop"], "variant": record.get("variant"), "run": str(config.run),
         "dataset": str(config.dataset), "sites": int(table["site"].nunique()),
         "years": [int(table["year"].min()), int(table["year"].max())],
-        "technology": record["technology"]}
+        "technology": record["technology"],
+        "extremes": extreme_scores(table, {"model": table["predicted"]})}
     if config.ablate:
         result["ablations"] = ablations(opened, config.ablate)
     write_text(Path(config.output), to_json(result))
+    page = write_evaluation_page(
+        Path(config.output), opened.shown(table, found), result, {
+            "neuralcrop of the run": record.get("neuralcrop", ""),
+            "trend, % a year": opened.members[0][1].summary()})
     if config.predictions is not None:
         write_dataset(predictions_dataset(table, record), config.predictions)
-    log.info("%s on %s: RMSE %.3f t/ha, bias %+.3f, r %.3f, n %d; wrote %s", config.run,
-             config.dataset, result["rmse"], result["bias"], result["r"], result["n"],
-             config.output)
+    log.info("%s on %s: RMSE %.3f t/ha, bias %+.3f, r %.3f, n %d; wrote %s and %s",
+             config.run, config.dataset, result["rmse"], result["bias"], result["r"], result["n"],
+             config.output, page.name)
     return result
 
 
@@ -131,6 +139,21 @@ def predict_dataset(
         ``predicted_high``.
     """
     return Samples.of(run, dataset, weather, years, compute, record).predict()
+
+
+class Found(NamedTuple):
+    """Predictions of the members of a run, t ha-1.
+
+    Attributes
+    ----------
+    yields : numpy.ndarray
+        ``[member, row]``.
+    spreads : list of numpy.ndarray or None
+        By member, standard deviation of an observed yield about its prediction.
+    """
+
+    yields: np.ndarray
+    spreads: list[np.ndarray | None]
 
 
 @dataclass
@@ -197,6 +220,10 @@ class Samples:
 
     def predict(self, without: str | None = None) -> pd.DataFrame:
         """Observed and predicted yields, without some neural parts (see `ablations`)."""
+        return self.with_predictions(self.simulate(without))
+
+    def simulate(self, without: str | None = None) -> Found:
+        """Yields of every member, without some neural parts."""
         kept, seasons, device = self.record["data"], self.seasons, self.compute.torch_device()
         models = [without_parts(one, without) if without else one for one, _ in self.members]
         rollout = Rollout(copy.deepcopy(models[0]).to(device), Solver(**kept["solver"]),
@@ -215,12 +242,26 @@ class Samples:
         if unripe:
             log.warning("%d of %d crops were not ripe at the end of the run; what stood in the "
                         "field counts", unripe, len(seasons))
+        return Found(np.stack(found), spreads)
+
+    def with_predictions(self, found: Found) -> pd.DataFrame:
+        """Observed yields beside those of `simulate`, columns of `predict_dataset`."""
         columns = ["site", "label", "year", "lat", "lon", "observed"]
-        together = summary(found, spreads)
-        table = seasons.table[columns].assign(predicted=together["mean"])
-        if len(found) > 1 or "spread" in together:
+        together = summary(list(found.yields), found.spreads)
+        table = self.seasons.table[columns].assign(predicted=together["mean"])
+        if len(found.yields) > 1 or "spread" in together:
             table = table.assign(predicted_low=together["low"], predicted_high=together["high"])
         return table
+
+    def shown(self, table: pd.DataFrame, found: Found) -> Shown:
+        """What a page shows of `with_predictions`."""
+        own = [c for c in ("area", "region") if c in self.seasons.table]
+        n = len(found.yields)
+        name = self.record.get("variant") if n == 1 else f"mean of {n} members"
+        return Shown(
+            table.join(self.seasons.table[own]), str(name),
+            members=found.yields if n > 1 else None, quantiles=(LOW, HIGH),
+            models=[model for model, _ in self.members], covariates=self.seasons.covariates)
 
 
 def members_of(run: str | Path, record: Mapping[str, Any]) -> list[Path]:

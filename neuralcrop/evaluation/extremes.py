@@ -5,11 +5,14 @@ Losses are measured from a line of each site, its climatology and trend, that kn
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+
+from neuralcrop.evaluation.metrics import rmse, site_anomalies
 
 WORST = 0.1
 """Share of the years that are the worst."""
@@ -79,3 +82,43 @@ def loss_hits(
 
     return {"hit_rate": share(hits, hits + misses), "false_alarm_ratio": share(false, hits + false),
             "csi": share(hits, hits + misses + false)}
+
+
+def extreme_scores(
+    table: pd.DataFrame, predictions: Mapping[str, ArrayLike], line: str | None = None
+) -> dict[str, Any] | None:
+    """Scores of the worst years and of single losses.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``site``, ``year``, ``observed``.
+    predictions : mapping of str to array_like
+        ``[row]`` by variant, t ha-1.
+    line : str, optional
+        Variant that losses are measured from; by default the trend of each site's observed yields.
+
+    Returns
+    -------
+    dict or None
+        ``line``, ``worst_years``, and of each of the ``variants`` ``rmse`` and ``loss_share`` of
+        these years, and `loss_hits` of the anomalies from the trend of each site. None where no
+        site has years enough for a trend.
+    """
+    departures = site_anomalies(table, "observed")
+    own = table["observed"] - departures if line is None else np.asarray(predictions[line], float)
+    table = table.assign(line=own, departure=departures)
+    known = (np.isfinite(table["line"]) & np.isfinite(departures)).to_numpy()
+    if not known.any():
+        return None
+    worst = worst_years(table[known])
+    out: dict[str, Any] = {"line": line or "trend of each site", "worst_years": worst,
+                           "variants": {}}
+    for name, values in predictions.items():
+        own_table = table.assign(predicted=np.asarray(values, float))[known]
+        at = own_table[own_table["year"].isin(worst)]
+        out["variants"][name] = {
+            "rmse": rmse(at["observed"], at["predicted"]),
+            "loss_share": loss_share(own_table, worst),
+            **loss_hits(own_table["departure"], site_anomalies(own_table, "predicted"))}
+    return out

@@ -197,6 +197,7 @@ def _centred(table: pd.DataFrame, by: str) -> tuple[pd.Series, pd.Series]:
     good = table[np.isfinite(table["observed"]) & np.isfinite(table["predicted"])]
     o, s = (good[c] - good.groupby(by)[c].transform("mean") for c in ("observed", "predicted"))
     # what rounding leaves of sites that never change is no variance
+    o = o.where(o.abs() > 1e-12 * good["observed"].abs().max(), 0.0)
     return o, s.where(s.abs() > 1e-12 * good["predicted"].abs().max(), 0.0)
 
 
@@ -225,7 +226,41 @@ def scores(table: pd.DataFrame) -> dict[str, float | int]:
 
 def scores_by_year(table: pd.DataFrame) -> dict[str, dict[str, float | int]]:
     """`scores` of each year; anomalies are from the trends over all years of the table."""
+    return scores_by(table, "year")
+
+
+def scores_by(table: pd.DataFrame, column: str) -> dict[str, dict[str, float | int]]:
+    """`scores` of the samples that share a value of a column; anomalies as in `scores_by_year`."""
     good = table[np.isfinite(table["observed"]) & np.isfinite(table["predicted"])].copy()
     for name in ("observed", "predicted"):
         good[f"{name}_anomaly"] = site_anomalies(good, name)
-    return {str(year): scores(part) for year, part in good.groupby("year")}
+    return {str(value): scores(part) for value, part in good.groupby(column)}
+
+
+def site_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """RMSE, and r over years, of each site.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``site``, ``label``, ``lat``, ``lon``, ``observed``, ``predicted``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``site``, ``label``, ``lat``, ``lon``, ``n``, ``rmse``, ``r``; r is NaN at sites with fewer
+        than `SMALLEST_TREND` years, or without variance.
+    """
+    good = table[np.isfinite(table["observed"]) & np.isfinite(table["predicted"])]
+    site = good["site"]
+    o, s = _centred(good, "site")
+    sums = pd.DataFrame({
+        "n": 1, "square": (good["predicted"] - good["observed"]) ** 2,
+        "oo": o**2, "ss": s**2, "os": o * s}).groupby(site).sum()
+    spread = (sums["oo"] * sums["ss"]) ** 0.5
+    known = (spread > 0.0) & (sums["n"] >= SMALLEST_TREND)
+    found = pd.DataFrame({
+        "n": sums["n"], "rmse": (sums["square"] / sums["n"]) ** 0.5,
+        "r": (sums["os"] / spread.where(spread > 0.0)).where(known)})
+    places = good.drop_duplicates("site").set_index("site")[["label", "lat", "lon"]]
+    return places.join(found).reset_index()

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neuralcrop.evaluation.metrics import scores
+from neuralcrop.evaluation.metrics import scores, scores_by
 
 COLUMNS = {"rmse": "RMSE", "mae": "MAE", "bias": "bias", "r": "r", "r_anomaly": "r anomaly",
            "n": "n"}
 """Scores of the report and their headings; errors in t ha-1 dry matter."""
 
 Scores = dict[str, dict[str, dict[str, float | int]]]
+
+Grouped = dict[str, dict[str, dict[str, dict[str, float | int]]]]
 
 
 def score_parts(
@@ -38,6 +40,20 @@ def score_parts(
                for name, values in predictions.items()}
         for part, rows in parts.items()
     }
+
+
+def score_groups(
+    table: pd.DataFrame, parts: Mapping[str, np.ndarray], predictions: Mapping[str, np.ndarray]
+) -> dict[str, Grouped]:
+    """Scores by part, variant and year as ``by_year``, and as ``by_region`` where there are any.
+
+    Arguments are those of `score_parts`.
+    """
+    columns = [c for c in ("year", "region") if c in table]
+    return {f"by_{column}": {
+        part: {name: scores_by(table.assign(predicted=values).iloc[rows], column)
+               for name, values in predictions.items()}
+        for part, rows in parts.items()} for column in columns}
 
 
 def to_json(record: Any) -> str:

@@ -93,17 +93,59 @@ def _grid_map(
 
 
 def _point_map(values: xr.DataArray, style: dict[str, Any], units: str) -> Figure:
-    flat = np.atleast_1d(values.values).ravel()
-    lat = np.atleast_1d(values["lat"].values).ravel()
-    lon = (np.atleast_1d(values["lon"].values).ravel() + 180.0) % 360.0 - 180.0
-    known = np.isfinite(flat)
+    flat, lat, lon = (np.atleast_1d(v).ravel()
+                      for v in (values.values, values["lat"].values, values["lon"].values))
+    lon = _westward(lon)
     figure, axes = _figure(_around(lon, 180.0), _around(lat, 90.0))
-    size = float(np.clip(4000.0 / max(known.sum(), 1), 6.0, 90.0))
+    _add_points(figure, axes, flat, lat, lon, style, units)
+    return figure
+
+
+def points_figure(
+    values: np.ndarray, lat: np.ndarray, lon: np.ndarray, title: str, units: str,
+    diverging: bool = False, from_zero: bool = True, width: float = _WIDTH,
+) -> Figure:
+    """Map of values at points; those that are not finite are grey.
+
+    Parameters
+    ----------
+    values, lat, lon : numpy.ndarray
+        ``[point]``; some value is finite.
+    title, units : str
+        Texts of the figure.
+    diverging : bool
+        Colours that part at zero.
+    from_zero : bool
+        Whether the colours of positive values begin at zero.
+    width : float
+        Inches.
+    """
+    flat, lon = np.asarray(values, dtype=float), _westward(np.asarray(lon, dtype=float))
+    lat = np.asarray(lat, dtype=float)
+    figure, axes = _figure(_around(lon, 180.0), _around(lat, 90.0), width)
+    style = {"norm": _norm(flat, diverging, None, from_zero),
+             "cmap": DIVERGING if diverging else SEQUENTIAL}
+    _add_points(figure, axes, flat, lat, lon, style, units)
+    axes.set_title(title, loc="left", fontsize=10)
+    return figure
+
+
+def _add_points(
+    figure: Figure, axes: Axes, flat: np.ndarray, lat: np.ndarray, lon: np.ndarray,
+    style: dict[str, Any], units: str,
+) -> None:
+    known = np.isfinite(flat)
+    share = (figure.get_figwidth() / _WIDTH) ** 2
+    size = share * float(np.clip(4000.0 / max(known.sum(), 1), 6.0, 90.0))
     axes.scatter(lon[~known], lat[~known], s=size / 2, c=_NO_DATA)
     colours = axes.scatter(
         lon[known], lat[known], c=flat[known], s=size, edgecolors=_COAST, linewidths=0.3, **style)
     _colour_bar(figure, axes, colours, units)
-    return figure
+
+
+def _westward(lon: np.ndarray) -> np.ndarray:
+    """Longitudes from -180 to 180 degrees east."""
+    return np.asarray((lon + 180.0) % 360.0 - 180.0)
 
 
 def _in_order(values: xr.DataArray) -> xr.DataArray:
@@ -134,12 +176,14 @@ def _around(positions: np.ndarray, limit: float) -> tuple[float, float]:
     return max(low - margin, -limit), min(high + margin, limit)
 
 
-def _figure(x: tuple[float, float], y: tuple[float, float]) -> tuple[Figure, Axes]:
+def _figure(
+    x: tuple[float, float], y: tuple[float, float], width: float = _WIDTH
+) -> tuple[Figure, Axes]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     shape = float(np.clip((y[1] - y[0]) / (x[1] - x[0]), 0.3, 1.1))
-    figure = Figure(figsize=(_WIDTH, 0.88 * _WIDTH * shape + 0.7), layout="constrained")
+    figure = Figure(figsize=(width, 0.88 * width * shape + 0.7), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot(facecolor=_SEA, aspect="equal", xlim=x, ylim=y)
     axes.tick_params(labelsize=8, length=2, color=_COAST, labelcolor=_COAST)
@@ -157,7 +201,8 @@ def _degrees(value: float, negative: str, positive: str) -> str:
 
 
 def _norm(
-    values: np.ndarray, diverging: bool, limits: tuple[float, float] | None
+    values: np.ndarray, diverging: bool, limits: tuple[float, float] | None,
+    from_zero: bool = True,
 ) -> BoundaryNorm:
     """Steps of round numbers; what lies beyond has the last colours."""
     from matplotlib.colors import BoundaryNorm
@@ -168,7 +213,7 @@ def _norm(
     if diverging:
         high = max(abs(low), abs(high), 1e-6)
         low = -high
-    elif low >= 0.0:
+    elif low >= 0.0 and from_zero:
         low = 0.0
     high = high if high > low else low + 1.0
     steps = MaxNLocator(_N_COLOURS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)

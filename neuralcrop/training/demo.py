@@ -24,8 +24,7 @@ from neuralcrop.data.demo_yields import CROP, blank_yields, unexplained, write_d
 from neuralcrop.data.seasons import load_seasons
 from neuralcrop.data.yields import open_yields
 from neuralcrop.models.registry import ModelSpec, build_model
-from neuralcrop.training.rollout import Rollout
-from neuralcrop.training.train import simulate
+from neuralcrop.training.rollout import Rollout, simulate
 
 log = logging.getLogger("neuralcrop.training")
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from neuralcrop.data.seasons import Block
+from neuralcrop.data.seasons import Block, Seasons
 from neuralcrop.models.crop_model import CropModel
 from neuralcrop.simulation.events import SEASON
 from neuralcrop.simulation.integrate import RunState, Solver, Stepper, default_segment
@@ -154,6 +155,40 @@ class Rollout:
             season = self(block)
         others = None if season.others is None else season.others.detach()
         return Season(season.yields.detach(), season.ripe, season.parameters.detach(), others)
+
+
+def simulate(
+    rollout: Rollout, seasons: Seasons, rows: np.ndarray, size: int,
+    device: torch.device | str = "cpu",
+) -> tuple[np.ndarray, int]:
+    """Simulated yields of some samples, and how many crops were not ripe at the end of the run.
+
+    Parameters
+    ----------
+    rollout : Rollout
+        Runs the seasons; its model should be in evaluation mode.
+    seasons : Seasons
+        Samples.
+    rows : numpy.ndarray
+        Which.
+    size : int
+        Cells of a block.
+    device : torch.device
+        Where the model is.
+
+    Returns
+    -------
+    tuple
+        ``[row]`` t ha-1 without a trend, NaN for samples not asked for; and the count.
+    """
+    out, unripe = np.full(len(seasons), np.nan), 0
+    for block in seasons.blocks(rows, size):
+        block = block.to(device)
+        season = rollout.predict(block)
+        counts = block.weight > 0.0
+        out[block.row[counts].cpu().numpy()] = season.yields[counts].double().cpu().numpy()
+        unripe += int((counts & ~season.ripe).sum())
+    return out, unripe
 
 
 def _split(block: Block, sizes: tuple[int, ...]) -> list[Block]:

@@ -127,6 +127,11 @@ class Technology(nn.Module):
                 "standard_error": None if self.standard_error != self.standard_error
                 else self.standard_error, "reference_year": self.reference_year}
 
+    def brief(self) -> dict[str, Any]:
+        """What a report says of it: `describe` without the data that it rests on."""
+        return {k: v for k, v in self.describe().items()
+                if k not in ("normals", "remainder", "covariates")}
+
     @classmethod
     def from_description(cls, record: dict[str, Any]) -> Technology:
         """Inverse of `describe`, of any kind of trend."""

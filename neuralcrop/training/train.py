@@ -28,8 +28,9 @@ from neuralcrop.training.context import SeasonContext
 from neuralcrop.training.ensemble import HIGH, LOW, first_weights, member_name, summary
 from neuralcrop.training.finetune import FROZEN, check_choice, source_of, transfer
 from neuralcrop.training.module import Learning, YieldModule
+from neuralcrop.training.page import more_scores, write_page
 from neuralcrop.training.relative import RelativeResponse
-from neuralcrop.training.rollout import Rollout
+from neuralcrop.training.rollout import Rollout, simulate
 from neuralcrop.training.setup import (
     compute_of,
     crop_of,
@@ -360,40 +361,6 @@ class Session:
             model, variants, self.seasons, self.parts["train"], self.directory / "parameters.csv")
 
 
-def simulate(
-    rollout: Rollout, seasons: Seasons, rows: np.ndarray, size: int,
-    device: torch.device | str = "cpu",
-) -> tuple[np.ndarray, int]:
-    """Simulated yields of some samples, and how many crops were not ripe at the end of the run.
-
-    Parameters
-    ----------
-    rollout : Rollout
-        Runs the seasons; its model should be in evaluation mode.
-    seasons : Seasons
-        Samples.
-    rows : numpy.ndarray
-        Which.
-    size : int
-        Cells of a block.
-    device : torch.device
-        Where the model is.
-
-    Returns
-    -------
-    tuple
-        ``[row]`` t ha-1 without a trend, NaN for samples not asked for; and the count.
-    """
-    out, unripe = np.full(len(seasons), np.nan), 0
-    for block in seasons.blocks(rows, size):
-        block = block.to(device)
-        season = rollout.predict(block)
-        counts = block.weight > 0.0
-        out[block.row[counts].cpu().numpy()] = season.yields[counts].double().cpu().numpy()
-        unripe += int((counts & ~season.ripe).sum())
-    return out, unripe
-
-
 def report(session: Session, variants: dict[str, Variant], seconds: float) -> None:
     """Write and print the closing report."""
     predictions = {name: v.predictions for name, v in variants.items()}
@@ -407,9 +374,9 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
     record = {
         "crop": crop_of(config), "parts": result, "meaning": PARTS, "units": "t ha-1 dry matter",
         "variants": {name: {
-            "technology": None if v.technology is None else v.technology.describe(),
+            "technology": None if v.technology is None else v.technology.brief(),
             "unripe": v.unripe} for name, v in variants.items()},
-        "notes": notes, "seconds": round(seconds, 1)}
+        "notes": notes, "seconds": round(seconds, 1), **more_scores(session, predictions)}
     quantiles = {f"{name}_q{share:02.0%}".rstrip("%"): values for name, v in variants.items()
                  for share, values in ((LOW, v.low), (HIGH, v.high)) if values is not None}
     records.write_predictions(session.seasons, session.parts, {**predictions, **quantiles},
@@ -417,5 +384,6 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
     write_text(session.directory / "report.json", to_json(record))
     title = f"Training report: {crop_of(config)}"
     write_text(session.directory / "report.md", markdown(title, result, PARTS, notes))
+    write_page(session, variants, predictions, record)
     show(result, PARTS)
     log.info("report, model and predictions are in %s (%.0f s)", session.directory, seconds)

@@ -17,6 +17,7 @@ from neuralcrop import cli
 from neuralcrop.config import EvaluateConfig, compose
 from neuralcrop.evaluation import evaluate
 from neuralcrop.training import train
+from tests.page_parsing import Page
 from tests.training_runs import QUICK, MakeConfig
 
 pytestmark = pytest.mark.slow
@@ -107,6 +108,9 @@ def test_an_ensemble_says_its_mean_and_its_spread(ensemble: Path) -> None:
     report = json.loads((ensemble / "report.json").read_text())
     assert set(report["parts"]["test"]) == {"hybrid_seed0", "hybrid_seed3", "hybrid"}
     assert any("ensemble of seeds" in note for note in report["notes"])
+    page = Page((ensemble / "report.html").read_text(encoding="utf-8"))
+    page.check_self_contained()
+    assert "Reliability" in page.headings
     stages = pd.read_csv(ensemble / "metrics.csv").set_index("stage")
     assert list(stages.index) == ["tuned", "hybrid_seed0", "hybrid_seed3"]
     assert (stages[["ledger_water", "ledger_carbon"]] < 1e-5).all().all()

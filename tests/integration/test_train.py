@@ -21,7 +21,8 @@ from neuralcrop.evaluation import evaluate
 from neuralcrop.models.registry import ModelError
 from neuralcrop.training import train
 from neuralcrop.training.guard import TrainingError
-from neuralcrop.training.rollout import Rollout
+from neuralcrop.training.rollout import Rollout, simulate
+from tests.page_parsing import Page
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,8 @@ def test_the_run_directory_describes_itself(run_dir: Path, small_world: Path) ->
     names = {str(p.relative_to(run_dir)) for p in run_dir.rglob("*") if p.is_file()}
     assert {
         "config.yaml", "data.json", "versions.json", "metrics.csv", "parameters.csv",
-        "predictions.csv", "report.json", "report.md", "model.json", "model.safetensors",
+        "predictions.csv", "report.json", "report.md", "report.html", "model.json",
+        "model.safetensors",
         "checkpoints/tuned/last.ckpt", "checkpoints/tuned/best.ckpt",
         "checkpoints/hybrid/last.ckpt", "checkpoints/hybrid/best.ckpt",
         *(f"variants/{v}/model.json" for v in VARIANTS[1:]),
@@ -97,6 +99,30 @@ def test_the_report_compares_all_variants(run_dir: Path) -> None:
     assert all(f"| {name} |" in text for name in VARIANTS)
 
 
+def test_the_page_of_a_run(run_dir: Path) -> None:
+    page = Page((run_dir / "report.html").read_text(encoding="utf-8"))
+    page.check_self_contained()
+    report = json.loads((run_dir / "report.json").read_text())
+    pooled = [t for t in page.tables if t[0][:2] == ["variant", "RMSE"]]
+    assert len(pooled) == len(report["parts"])
+    for table, by_variant in zip(pooled, report["parts"].values(), strict=True):
+        assert [row[0] for row in table[1:]] == VARIANTS
+        assert [row[1] for row in table[1:]] == [f"{r['rmse']:.3f}" for r in by_variant.values()]
+    assert set(report["by_year"]["train"]["hybrid"]) == {"2001", "2002"}
+    assert report["extremes"]["line"] == "climatology_trend"
+    assert list(report["extremes"]["variants"]) == VARIANTS
+    assert {"Progress", "Balances", "Learnt parameters", "Anomalies and extremes"} <= set(
+        page.headings)
+    (ledger,) = (t for t in page.tables if t[0][:2] == ["stage", "element"])
+    assert {(row[0], row[1]) for row in ledger[1:]} == {
+        (s, e) for s in ("tuned", "hybrid") for e in ("water", "carbon")}
+    assert all(float(row[2]) < 1e-5 for row in ledger[1:])
+    learnt = pd.read_csv(run_dir / "parameters.csv").query("network")["parameter"]
+    drawn = {image["alt"] for image in page.images}
+    assert {f"Map of {name}" for name in learnt} <= drawn
+    assert {f"{name} along climate covariates" for name in learnt} <= drawn
+
+
 def test_physics_is_the_catalogue_and_its_trend(run_dir: Path, small_world: Path) -> None:
     physics = nc.load_model(run_dir / "variants" / "physics")
     assert physics.table.learned == ()
@@ -104,7 +130,7 @@ def test_physics_is_the_catalogue_and_its_trend(run_dir: Path, small_world: Path
     data = open_yields(small_world / "yields.nc", "maize", small_world / "weather.nc")
     seasons = load_seasons(data, 75, 5)
     physics.choose_pathways(torch.zeros(1, dtype=torch.long))
-    predicted, _ = train.simulate(
+    predicted, _ = simulate(
         Rollout(physics), seasons, np.arange(len(seasons)), len(seasons))
     trend = json.loads((run_dir / "report.json").read_text())["variants"]["physics"]["technology"]
     factor = 1.0 + 0.01 * trend["percent_per_year"] * (
@@ -124,7 +150,18 @@ def test_evaluation_gives_the_same_numbers(run_dir: Path, small_world: Path, tmp
         np.sqrt(np.mean((known["hybrid"] - known["observed"]) ** 2)), rel=1e-4)
     assert {"rmse", "mae", "bias", "r", "r_anomaly", "n"} <= set(out)
     assert set(out["by_year"]) == {"2001", "2002", "2003", "2004"}
-    assert out["by_year"]["2003"]["n"] == (known["year"] == 2003).sum()
+    for record in out["by_year"].values():
+        assert set(record) == {"rmse", "mae", "bias", "r", "r_anomaly", "n"}
+    own = known[known["year"] == 2003]
+    assert out["by_year"]["2003"]["n"] == len(own)
+    assert out["by_year"]["2003"]["bias"] == pytest.approx(
+        np.mean(own["hybrid"] - own["observed"]), rel=1e-3)
+    assert out["units"] == "t ha-1 dry matter"
+    page = Page((tmp_path / "metrics.html").read_text(encoding="utf-8"))
+    page.check_self_contained()
+    (pooled,) = (t for t in page.tables if t[0][:2] == ["variant", "RMSE"])
+    assert pooled[1][:2] == ["hybrid", f"{out['rmse']:.3f}"]
+    assert "Learnt parameters" in page.headings
     saved = xr.load_dataset(tmp_path / "predictions.nc")
     assert saved["predicted"].attrs["units"] == "t ha-1"
     assert float(saved["predicted"].notnull().sum()) == len(known)

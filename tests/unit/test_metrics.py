@@ -90,3 +90,29 @@ def test_scores_by_year_use_the_anomalies_of_all_years() -> None:
                                        predicted=lambda t, k=k: t["predicted"] * (1 + 0.1 * k))
                       for k in range(3)])
     assert np.isfinite(metrics.scores_by_year(many)["2004"]["r_anomaly"])
+
+
+def test_scores_of_each_site() -> None:
+    table = samples().assign(label="a", lat=1.0, lon=2.0)
+    table.loc[table["site"] == 1, "observed"] = 4.0  # no variance
+    table.loc[3, "predicted"] = np.nan
+    found = metrics.site_scores(table).set_index("site")
+    own = table[table["site"] == 0]
+    assert found.loc[0, "n"] == 9
+    assert found.loc[0, "rmse"] == pytest.approx(metrics.rmse(own["observed"], own["predicted"]))
+    assert found.loc[0, "r"] == pytest.approx(
+        metrics.correlation(own["observed"], own["predicted"]))
+    assert math.isnan(found.loc[1, "r"])
+    few = metrics.site_scores(table[table["year"] < 2003])
+    assert few["r"].isna().all()
+    assert few["rmse"].notna().all()
+
+
+def test_scores_of_groups_know_the_trends_of_all_years() -> None:
+    table = samples().assign(region=np.tile(["b", "a"], 10))
+    found = metrics.scores_by(table, "region")
+    assert list(found) == ["a", "b"]
+    own = table[table["region"] == "a"]
+    assert found["a"]["rmse"] == pytest.approx(metrics.rmse(own["observed"], own["predicted"]))
+    anomalies = [metrics.site_anomalies(table, c)[own.index] for c in ("observed", "predicted")]
+    assert found["a"]["r_anomaly"] == pytest.approx(metrics.correlation(*anomalies))

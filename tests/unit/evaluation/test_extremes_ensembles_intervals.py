@@ -121,3 +121,29 @@ def test_centred_scores() -> None:
     assert metrics.year_centred_rmse(shifted) == pytest.approx(0.0, abs=1e-12)
     constant = table.assign(predicted=table["site"] * 0.1)
     assert math.isnan(metrics.site_centred_r(constant))
+
+
+def test_extremes_of_variants() -> None:
+    table = years_table()
+    exact = table["observed"].to_numpy()
+    found = extremes.extreme_scores(
+        table, {"line": np.full(40, 3.0), "exact": exact, "some": table["predicted"]}, "line")
+    assert found is not None
+    assert (found["line"], found["worst_years"]) == ("line", [2003, 2007])
+    assert found["variants"]["exact"] == pytest.approx({
+        "rmse": 0.0, "loss_share": 1.0, "hit_rate": 1.0, "false_alarm_ratio": 0.0, "csi": 1.0})
+    assert found["variants"]["line"]["loss_share"] == 0.0
+    assert found["variants"]["line"]["hit_rate"] == 0.0
+    assert found["variants"]["some"]["loss_share"] == pytest.approx(0.6 / 1.5)
+    assert found["variants"]["some"]["rmse"] == pytest.approx(math.sqrt((0.4**2 + 0.5**2) / 2))
+
+
+def test_extremes_from_the_trend_of_each_site() -> None:
+    table = years_table()
+    table["observed"] += 0.1 * (table["year"] - 2001) * (table["site"] + 1)
+    found = extremes.extreme_scores(table, {"own": table["observed"]})
+    assert found is not None
+    assert (found["line"], found["worst_years"]) == ("trend of each site", [2003, 2007])
+    assert found["variants"]["own"]["loss_share"] == pytest.approx(1.0)
+    assert extremes.extreme_scores(
+        table[table["year"] < 2003], {"own": table["observed"][:4]}) is None
