@@ -16,7 +16,6 @@ from torch import Tensor
 import neuralcrop
 from neuralcrop.config import TrainConfig
 from neuralcrop.data.datamodule import YieldsDataModule
-from neuralcrop.data.seasons import Seasons
 from neuralcrop.data.splits import PARTS
 from neuralcrop.evaluation.baselines import climatology_trend
 from neuralcrop.evaluation.report import markdown, score_parts, show, to_json
