@@ -205,8 +205,10 @@ class Samples:
         if years is not None:
             yields = _some_years(yields, years)
         seasons = _seasons(yields, record, compute.torch_dtype())
-        context = SeasonContext.of(seasons) if any(
-            isinstance(t, RelativeResponse) for _, t in members) else None
+        context = None
+        normals = [t.normals for _, t in members if isinstance(t, RelativeResponse)]
+        if normals and normals[0] is not None:
+            context = SeasonContext.of(seasons, normals[0].months)
         if model.network is not None and model.network.encoder is not None:
             first, last = record["data"]["train_years"]
             encoder = model.network.encoder

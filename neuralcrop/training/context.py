@@ -49,9 +49,22 @@ class SeasonContext:
     year: np.ndarray
 
     @classmethod
-    def of(cls, seasons: Seasons) -> SeasonContext:
-        """Context of the samples of a run; covariates are those of climate and soil."""
-        values, months = SeasonWeather.of(seasons).monthly()
+    def of(cls, seasons: Seasons, months: tuple[int, ...] = ()) -> SeasonContext:
+        """Context of the samples of a run; covariates are those of climate and soil.
+
+        Parameters
+        ----------
+        seasons : Seasons
+            Samples.
+        months : tuple of int, optional
+            Calendar months, those that training has; NaN in runs without a day of them. By default
+            the months that all runs cover.
+        """
+        weather = SeasonWeather.of(seasons)
+        if months:
+            values = np.stack([weather.mean((m,)) for m in months], axis=1)
+        else:
+            values, months = weather.monthly()
         known = [k for k, name in enumerate(seasons.covariates.names)
                  if name in CLIMATE_COVARIATES or name in SOIL_COVARIATES]
         table = seasons.table
@@ -141,7 +154,7 @@ class Normals:
                    tuple(int(y) for y in years), context.months, context.names)
 
     def anomalies(self, context: SeasonContext) -> np.ndarray:
-        """Standardised weather anomalies, ``[sample, month x variable]``.
+        """Standardised weather anomalies, ``[sample, month x variable]``; 0 where unknown.
 
         Raises
         ------
@@ -158,13 +171,14 @@ class Normals:
         normal = np.empty((len(first), self.weather.shape[1]))
         for k, row in enumerate(distance):
             own = context.weather[inside & (place == k)]
+            own = own[np.isfinite(own).all(axis=1)]
             if row.min() < 0.1:
                 normal[k] = self.weather[row.argmin()]
             elif len(own) >= FEW_YEARS:
                 normal[k] = own.mean(axis=0)
             else:
                 normal[k] = self.weather[np.argsort(row, kind="stable")[:5]].mean(axis=0)
-        return np.asarray((context.weather - normal[place]) / self.scale)
+        return np.nan_to_num((context.weather - normal[place]) / self.scale)
 
     def standard_covariates(self, context: SeasonContext) -> np.ndarray:
         """Standardised covariates, ``[sample, covariate]``; gaps and constants are 0.

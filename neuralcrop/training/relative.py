@@ -128,7 +128,7 @@ class RelativeResponse(Technology):
         self.line.attach(table)
         self.context = context
         where = neighbours.distinct(table)
-        self._place = neighbours.rows_of(table, where)
+        self._place = np.array(neighbours.rows_of(table, where))
         self._seen = neighbours.nearest(where, self.line.places)[1][self._place]
         self._krige()
         if context is not None and self.remainder is not None:
@@ -156,10 +156,10 @@ class RelativeResponse(Technology):
         """Line of the site, t ha-1, ``[cell]``."""
         if self._kriged is None:
             level = self.levels[self.line.near[row]].mean(dim=-1)
-        else:
-            index, weights = (v.to(row.device)[row] for v in self._kriged)
-            level = (self.levels[index] * weights.to(self.levels)).sum(dim=-1)
-        return level.to(dtype) * self.line.trend(year, row, dtype)
+            return level.to(dtype) * self.line.trend(year, row, dtype)
+        index, weights = (v.to(row.device)[row] for v in self._kriged)
+        lines = self.levels[index].to(dtype) * self.line.trend_of(year, index, dtype)
+        return (lines * weights.to(dtype)).sum(dim=-1)
 
     def forward(
         self, yields: Tensor, year: Tensor, row: Tensor | None = None,
@@ -318,15 +318,18 @@ class RelativeResponse(Technology):
     @torch.no_grad()
     def fit_remainder(
         self, yields: Tensor, year: Tensor, observed: Tensor, row: Tensor,
-        priors: Priors | None = None,
+        priors: Priors | None = None, like: Remainder | None = None,
     ) -> None:
-        """Fit what the model, as it was assessed, leaves of the training samples."""
+        """Fit what the model, as it was assessed, leaves of the training samples.
+
+        Another one of the same samples, ``like``, saves the solution of their covariance.
+        """
         if self.context is None or self.normals is None:
             raise ValueError("a remainder needs the context of the samples")
         line = self.expected(year, row, torch.float64)
         left = observed.double() / line - 1.0 - self.departure(yields, row).double()
         points = points_of(self.normals, self.context).rows(row.numpy())
-        self.remainder = Remainder(self.normals, points, left.numpy(), priors)
+        self.remainder = Remainder(self.normals, points, left.numpy(), priors, like)
 
     def expect_remainder(self, rows: np.ndarray) -> None:
         """Expect the remainder of some attached samples; that of others stays zero.

@@ -29,6 +29,7 @@ from neuralcrop.training.finetune import FROZEN, check_choice, source_of, transf
 from neuralcrop.training.module import Learning, YieldModule
 from neuralcrop.training.page import more_scores, write_page
 from neuralcrop.training.relative import RelativeResponse
+from neuralcrop.training.remainder import Remainder
 from neuralcrop.training.rollout import Rollout, simulate
 from neuralcrop.training.setup import (
     compute_of,
@@ -167,6 +168,7 @@ class Session:
         self.rollout = self._rollout()
         self.at_bounds: list[str] = []
         self.left_out = True
+        self._remainder: Remainder | None = None
         self._catalogue: tuple[np.ndarray, int] | None = None
         self.runner: Runner = StageRunner(
             directory, self.data, config.callbacks, config.logger,
@@ -302,7 +304,8 @@ class Session:
         self.technology.assess(*samples)
         technology = copy.deepcopy(self.technology.cpu())
         if isinstance(technology, RelativeResponse) and self._takes_remainder(name):
-            technology.fit_remainder(*samples[:4])
+            technology.fit_remainder(*samples[:4], like=self._remainder)
+            self._remainder = technology.remainder
             technology.expect_remainder(np.concatenate([
                 rows for part, rows in self.parts.items() if part != "train" or self.left_out]))
         predicted = with_trend(technology, simulated, self.seasons)
@@ -312,8 +315,6 @@ class Session:
                         "field counts", name, unripe, len(self.seasons))
         spec = specification(self.config, name, self.seasons.covariates.names)
         state = {k: v.detach().cpu().clone() for k, v in model.state_dict().items()}
-        if isinstance(technology, RelativeResponse) and technology.remainder is not None:
-            technology.remainder.release()
         variant = Variant(predicted.yields, spec, state, technology, unripe,
                           without=predicted.without, spread=predicted.spread)
         if predicted.spread is not None:

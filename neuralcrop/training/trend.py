@@ -163,6 +163,20 @@ class Trend(Technology):
             slopes = slopes + torch.cat((self.own, zero))[self.group[_given(row)]].to(dtype)
         return (1.0 + (b * slopes).sum(dim=-1)).clamp_min(SMALLEST)
 
+    def trend_of(self, year: Tensor, place: Tensor, dtype: torch.dtype) -> Tensor:
+        """Factors of the trends of training places, ``[cell, place]``, where sites have their own.
+
+        Parameters
+        ----------
+        year : Tensor
+            ``[cell]``.
+        place : Tensor
+            ``[cell, place]`` numbers of places.
+        """
+        slopes = (self.common + self.own[place]).to(dtype)
+        b = self._basis(year, dtype).unsqueeze(1)
+        return (1.0 + (b * slopes).sum(dim=-1)).clamp_min(SMALLEST)
+
     def log_levels(self) -> Tensor:
         """Logarithm of the level of every training place."""
         return LEVEL_BOUND * torch.tanh(self.level_sd / LEVEL_BOUND * self.levels)

@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from neuralcrop.config import ConfigError, compose
+from neuralcrop.training.context import SeasonContext
 from neuralcrop.training.relative import RelativeResponse
+from neuralcrop.training.remainder import Priors
 from neuralcrop.training.technology import Technology
 
 YEARS = np.arange(1981, 2011)
@@ -137,6 +139,80 @@ def test_unseen_sites_take_the_nearest_and_files_keep_all(table: pd.DataFrame) -
     torch.testing.assert_close(*results)
     low, high = float(observed.min()), float(observed.max())
     assert low < float(results[0].mean()) < high
+
+
+def context_of(table: pd.DataFrame) -> SeasonContext:
+    random = np.random.default_rng(3)
+    n, site = len(table), table["site"].to_numpy()
+    return SeasonContext(
+        random.normal(size=(n, 6)), (6, 7, 8), np.stack([1.0 * site, 0.5 * site], axis=1),
+        ("clay", "sand"), table["lat"].to_numpy(), table["lon"].to_numpy(),
+        table["year"].to_numpy())
+
+
+def test_the_remainder_explains_what_is_left_and_says_how_sure(table: pd.DataFrame) -> None:
+    simulated, observed = world(table)
+    context = context_of(table)
+    observed = observed * (1.0 + 0.05 * torch.from_numpy(context.weather[:, 0]))
+    train = np.flatnonzero((table["year"] < 2005) & (table["site"] != 3))
+    score = np.setdiff1d(np.arange(len(table)), train)
+    year = torch.tensor(table["year"].to_numpy(float))
+    out = RelativeResponse("linear", (1981, 2004), table.iloc[train])
+    out.attach(table, context)
+    t, row = torch.from_numpy(train), torch.arange(len(table))
+    out.fit_before(year[t], observed[t], t)
+    out.fit(simulated[t], year[t], observed[t], t)
+    out.see(simulated, year)
+    assert out.spread(year, row) is None
+    with pytest.raises(ValueError, match="needs the context"):
+        fitted(table, simulated, observed).fit_remainder(simulated, year, observed, row)
+    bare = out(simulated, year, row)
+    out.fit_remainder(simulated[t], year[t], observed[t], t, Priors(weather=0.02))
+    out.expect_remainder(score)
+    better = out(simulated, year, row)
+
+    def error(predicted: torch.Tensor) -> float:
+        return float((predicted - observed)[score].square().mean().sqrt())
+
+    assert error(better) < 0.7 * error(bare)
+    spread = out.spread(year, row)
+    assert spread is not None
+    assert (spread[score] > 0.0).all()
+    out.without_remainder()
+    torch.testing.assert_close(out(simulated, year, row), bare)
+    # a file, and the same samples anew
+    again = Technology.from_description(json.loads(json.dumps(out.describe())))
+    assert isinstance(again, RelativeResponse)
+    again.attach(table, context)
+    again.see(simulated, year)
+    torch.testing.assert_close(
+        again(simulated, year, row)[score], better[score], rtol=1e-4, atol=1e-4)
+    # in training it takes no part
+    weight = torch.ones(len(table), dtype=torch.float64)
+    plain = again(simulated, year, row, weight)
+    again.without_remainder()
+    torch.testing.assert_close(plain, again(simulated, year, row, weight))
+
+
+def test_unseen_sites_lie_between_their_neighbours_and_have_means_of_their_own(
+    table: pd.DataFrame,
+) -> None:
+    simulated, observed = world(table)
+    train = np.flatnonzero(table["site"] != 2)
+    year, row = torch.tensor(table["year"].to_numpy(float)), torch.arange(len(table))
+    out = RelativeResponse("linear", (1981, 2010), table.iloc[train])
+    out.attach(table, context_of(table))
+    t = torch.from_numpy(train)
+    out.fit_before(year[t], observed[t], t)
+    out.fit(simulated[t], year[t], observed[t], t)
+    new = torch.from_numpy(np.flatnonzero(table["site"] == 2))
+    line = out.expected(year, row, torch.float64)
+    assert line[new].mean() == pytest.approx(2.2, abs=0.05)  # sites differ by 0.1
+    far = out(simulated, year, row)[new]
+    out.see(simulated, year)
+    near = out(simulated, year, row)[new]
+    truth = observed[new]
+    assert (near - truth).square().mean() < 0.2 * (far - truth).square().mean()
 
 
 def test_it_needs_a_trend() -> None:

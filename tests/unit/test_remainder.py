@@ -101,6 +101,21 @@ def test_it_is_bounded_and_comes_back_from_a_file(context: SeasonContext) -> Non
     assert (one.find(context)[score] == -1).all()
 
 
+def test_the_solution_of_the_same_samples_is_taken_over(context: SeasonContext) -> None:
+    values = world(context)
+    train, score = rows_of(context, context.year == 2003)
+    first = Remainder.of(context, train, values[train])
+    first.log_likelihood()
+    normals, points = first.normals, first.points
+    again = Remainder(normals, points, 2.0 * values[train], like=first)
+    fresh = Remainder(normals, points, 2.0 * values[train])
+    assert again._solved is not None
+    assert again._solved[0] is first._solution[0]
+    np.testing.assert_array_equal(again.predict(context, score), fresh.predict(context, score))
+    other = Remainder(normals, points, values[train], Priors(noise=0.2), like=first)
+    assert other._solved is None
+
+
 def test_covariance_is_one(context: SeasonContext) -> None:
     points = points_of(Normals.of(context, np.arange(len(context))), context)
     k = covariance(points, points, Priors())
@@ -117,6 +132,15 @@ def test_normals_refuse_other_months_and_missing_covariates(context: SeasonConte
         normals.standard_covariates(SeasonContext(**{**kept, "names": ("sand", "ph")}))
     # what is the same everywhere tells nothing
     assert (normals.standard_covariates(context)[:, 1] == 0.0).all()
+
+
+def test_weather_that_is_not_known_counts_as_usual(context: SeasonContext) -> None:
+    normals = Normals.of(context, np.arange(len(context)))
+    weather = context.weather.copy()
+    weather[3, 2] = np.nan
+    z = normals.anomalies(SeasonContext(**{**context.__dict__, "weather": weather}))
+    assert z[3, 2] == 0.0
+    np.testing.assert_array_equal(np.delete(z, 3, 0), np.delete(normals.anomalies(context), 3, 0))
 
 
 def test_new_places_have_normals_of_their_own(context: SeasonContext) -> None:
