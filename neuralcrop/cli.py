@@ -30,6 +30,10 @@ TASKS = {
     "train": _Task("neuralcrop.training.train:run", "learn parameters and closures from yields"),
     "evaluate": _Task("neuralcrop.evaluation.evaluate:run", "score a training run on a dataset"),
     "project": _Task("neuralcrop.projection.project:run", "project yields under scenarios"),
+    "identify": _Task("neuralcrop.identifiability.identify:run",
+                      "find which parameters yields can tell"),
+    "twin": _Task("neuralcrop.identifiability.twin:run",
+                  "learn known parameters back from simulated yields"),
     "bench": _Task("neuralcrop.compat.bench:run", "measure the speed on this machine"),
 }
 """Commands configured by Hydra, and the function each one calls with its configuration."""
