@@ -44,6 +44,7 @@ examples:
   neuralcrop train experiment=demo hydra.run.dir=runs/a
   neuralcrop evaluate run=runs/a dataset=yields.nc output=metrics.json
   neuralcrop project run=runs/a scenario=demo
+  neuralcrop identify hydra.run.dir=runs/i              what yields tell of parameters
   neuralcrop simulate forcing.path=weather.nc crop=maize output.path=yield.nc
   neuralcrop train -h                                   groups and keys of a task
   neuralcrop train --cfg job                            the composed configuration

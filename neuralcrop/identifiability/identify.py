@@ -45,6 +45,9 @@ log = logging.getLogger("neuralcrop.training")
 SMALL_STEP = 0.02
 """Share of the step at which differences are compared with the gradient."""
 
+SITE_STREAM = 7919
+"""Added to the seed: these sites have nothing to do with those that are held out."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -131,7 +134,8 @@ def chosen_rows(
     known = np.unique(site)
     if sites is None or sites >= len(known):
         return rows
-    order = torch.randperm(len(known), generator=torch.Generator().manual_seed(seed)).numpy()
+    draw = torch.Generator().manual_seed(SITE_STREAM + seed)
+    order = torch.randperm(len(known), generator=draw).numpy()
     return np.asarray(rows[np.isin(site, known[order[:sites]])])
 
 
