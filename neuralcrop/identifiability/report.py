@@ -74,8 +74,8 @@ def _checked(record: Mapping[str, Any]) -> list[str]:
         return []
     words = {"half_step": f"steps of {record['step']:g} and half of it",
              "gradient": "differences of a fiftieth of that step and backpropagation"}
-    lines = ["## Checks", "", f"Root mean square difference of sensitivities on "
-             f"{checks['seasons']} seasons, relative:", ""]
+    lines = ["## Checks", "", f"Relative difference of sensitivities that nine of ten of "
+             f"{checks['seasons']} seasons keep below:", ""]
     for name, text in words.items():
         yields = checks[name]["yield"]
         worst = max(yields, key=lambda k: yields[k] if yields[k] is not None else math.inf)

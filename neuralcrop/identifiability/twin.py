@@ -57,9 +57,10 @@ def run(config: TwinConfig) -> Path:
     """
     began = time.perf_counter()
     directory = Path(config.run_dir)
+    resume = records.run_of(config.trainer.resume)
     twin = Twin(config)
     records.write_start(config, directory)
-    session = Session(config, directory, samples=(twin.observed, twin.parts))
+    session = Session(config, directory, resume, (twin.observed, twin.parts))
     variants = session.variants()
     session.save(variants)
     wanted = {str(name) for name in config.compare}
