@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from neuralcrop.config import TwinConfig
 from neuralcrop.data.seasons import Seasons
 from neuralcrop.evaluation.metrics import correlation, rmse
 from neuralcrop.evaluation.report import to_json
-from neuralcrop.identifiability.fisher import analyse, fisher_matrix
+from neuralcrop.identifiability.fisher import HELD, analyse, fisher_matrix
 from neuralcrop.identifiability.identify import chosen_rows
 from neuralcrop.identifiability.jacobian import YIELD, Scale, by_differences
 from neuralcrop.identifiability.truth import hidden_parameters, observed_with_noise, standardised
@@ -40,6 +40,9 @@ PRIOR_SD = 0.25
 
 FISHER_SITES = 24
 """Sites that it is averaged over."""
+
+ENOUGH = 0.8
+"""R2 over sites kept apart from which a parameter counts as found."""
 
 PLAIN_CELLS = 2048
 """Samples of a block without gradients."""
@@ -66,7 +69,10 @@ def run(config: TwinConfig) -> Path:
     wanted = {str(name) for name in config.compare}
     chosen = {name: v for name, v in variants.items() if name in wanted}
     report(session, chosen, time.perf_counter() - began)
-    record = twin.record(chosen) | {"seconds": round(time.perf_counter() - began, 1)}
+    record = twin.record(chosen)
+    if {"tuned", "hybrid"} <= record["variants"].keys():
+        record["verdict"] = verdict(record)
+    record["seconds"] = round(time.perf_counter() - began, 1)
     write_text(directory / "twin.json", to_json(record))
     write_text(directory / "twin.md", page(record))
     twin.write_maps(chosen, directory / "maps.csv")
@@ -268,7 +274,24 @@ def parameter_scores(scale: Scale, true: Tensor, found: Tensor) -> dict[str, dic
             for k, name in enumerate(scale.names)}
 
 
-def least_r2(record: Mapping[str, Any], variant: str, part: str, names: Sequence[str]) -> float:
-    """Smallest R2 of some parameters."""
-    scores = record["variants"][variant]["parameters"][part]
-    return min(scores[name]["r2"] for name in names)
+def verdict(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the hybrid found what Fisher information says can be found, at sites kept apart.
+
+    Parameters
+    ----------
+    record : mapping
+        Of a twin experiment with the variants ``tuned`` and ``hybrid``.
+
+    Returns
+    -------
+    dict
+        Parameters that are ``held``, the ``least_r2`` of these, the ``rmse`` of yields of both
+        variants, and ``passed``: R2 of at least `ENOUGH` and smaller errors than constants have.
+    """
+    variants = record["variants"]
+    found = variants["hybrid"]["parameters"]["held_out"]
+    held = [n for n, sd in record["fisher_posterior_sd"].items() if sd < HELD]
+    least = min((found[n]["r2"] for n in held), default=float("nan"))
+    rmses = {v: variants[v]["outcomes"]["held_out"][YIELD]["rmse"] for v in ("tuned", "hybrid")}
+    return {"held": held, "least_r2": least, "rmse": rmses,
+            "passed": bool(least >= ENOUGH and rmses["hybrid"] < rmses["tuned"])}

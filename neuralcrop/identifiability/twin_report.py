@@ -29,13 +29,28 @@ def page(record: Mapping[str, Any]) -> str:
         "for itself. Outcomes are compared with the truth without noise, all years.", ""]
     for title, columns, rows in _tables(record):
         lines += [f"## {title}", "", *markdown_table(columns, rows), ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, _verdict(record), ""])
 
 
 def show(record: Mapping[str, Any]) -> None:
     """Print the same tables."""
     for title, columns, rows in _tables(record):
         print_table(title, columns, rows)
+    print(_verdict(record))
+
+
+def _verdict(record: Mapping[str, Any]) -> str:
+    """In a sentence."""
+    found = record.get("verdict")
+    if found is None:
+        return "No verdict: it compares the variants tuned and hybrid."
+    what = ", ".join(found["held"]) or "no parameter"
+    return (f"Observations of {' and '.join(record['noise'])} hold {what} at a site, by Fisher "
+            "information. At held-out sites the hybrid "
+            f"finds them with an R2 of at least {number(found['least_r2'])}; RMSE of yields "
+            f"{number(found['rmse']['hybrid'])}, of tuned constants "
+            f"{number(found['rmse']['tuned'])} t ha-1: "
+            + ("passed." if found["passed"] else "not passed."))
 
 
 def _tables(record: Mapping[str, Any]) -> Tables:
