@@ -103,6 +103,8 @@ class Twin:
     def __init__(self, config: TwinConfig) -> None:
         how, self.config = config.twin, config
         self.names = tuple(config.parameters.learn)
+        if config.trainer.devices > 1:
+            raise ValueError("a twin experiment learns in one process; take trainer.devices=1")
         if not self.names:
             raise ValueError("parameters.learn is empty: a twin hides those parameters")
         self.model = build_model(specification(config, "physics", ())).eval()

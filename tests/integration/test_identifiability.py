@@ -149,6 +149,7 @@ def test_twin_knows_what_it_hides(options: Options, tmp_path: Path) -> None:
 
 def test_twin_needs_something_to_hide_and_sites_apart(options: Options, tmp_path: Path) -> None:
     for changes, message in (
+        (("trainer.devices=2",), "one process"),
         (("parameters.learn=[]",), "parameters.learn is empty"),
         (("data.holdout_cells=0.0",), "needs samples of new_sites"),
         (("twin.covariates=[tas_season,rain]",), "twin.covariates has rain; there are tas_annual"),
