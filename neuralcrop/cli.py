@@ -30,6 +30,10 @@ TASKS = {
     "train": _Task("neuralcrop.training.train:run", "learn parameters and closures from yields"),
     "evaluate": _Task("neuralcrop.evaluation.evaluate:run", "score a training run on a dataset"),
     "project": _Task("neuralcrop.projection.project:run", "project yields under scenarios"),
+    "identify": _Task("neuralcrop.identifiability.identify:run",
+                      "find which parameters yields can tell"),
+    "twin": _Task("neuralcrop.identifiability.twin:run",
+                  "learn known parameters back from simulated yields"),
     "bench": _Task("neuralcrop.compat.bench:run", "measure the speed on this machine"),
 }
 """Commands configured by Hydra, and the function each one calls with its configuration."""
@@ -40,6 +44,7 @@ examples:
   neuralcrop train experiment=demo hydra.run.dir=runs/a
   neuralcrop evaluate run=runs/a dataset=yields.nc output=metrics.json
   neuralcrop project run=runs/a scenario=demo
+  neuralcrop identify hydra.run.dir=runs/i              what yields tell of parameters
   neuralcrop simulate forcing.path=weather.nc crop=maize output.path=yield.nc
   neuralcrop train -h                                   groups and keys of a task
   neuralcrop train --cfg job                            the composed configuration

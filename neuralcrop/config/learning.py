@@ -277,3 +277,45 @@ class EnsembleConfig(Section):
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"a seed stands twice in {self.seeds}")
         return self
+
+
+class TwinSection(Section):
+    """Hidden parameters of a twin experiment, and how their yields are observed."""
+
+    covariates: list[str] = Field(min_length=2, max_length=2)
+    """The two covariates that the hidden parameters (those of ``parameters.learn``) depend on."""
+    amplitude: float = Field(gt=0, le=0.45)
+    """How far they reach to either side, as a share of the width of their bounds."""
+    signal_to_noise: PositiveFloat
+    """Standard deviation of each kind of observation over that of its noise."""
+    seed: NonNegativeInt
+    """Of the noise."""
+    years: PositiveInt | None
+    """Training years to learn from, the last ones; null for all."""
+    sites: PositiveInt | None
+    """Sites to use, drawn by the seed; null for all."""
+
+
+class IdentifySection(Section):
+    """Fisher information of observations about parameters."""
+
+    parameters: list[str]
+    """Parameters to look at; none: those of ``parameters.learn``."""
+    observations: list[ObservationKind]
+    """Kinds beside yields whose information is added in turn."""
+    signal_to_noise: PositiveFloat
+    """Standard deviation of each kind over that of its error."""
+    errors: dict[ObservationKind, PositiveFloat]
+    """Error of a kind in its units, in place of the share above."""
+    prior_sd: float = Field(gt=0, le=1)
+    """Prior standard deviation of parameters, as a share of the width of their bounds."""
+    method: Literal["differences", "gradient"]
+    """Central differences, or backpropagation."""
+    step: float = Field(gt=0, le=1)
+    """Of the differences, in prior standard deviations."""
+    sites: PositiveInt | None
+    """Training sites to use, drawn by the seed; null for all."""
+    check_seasons: NonNegativeInt
+    """Seasons for which differences are compared with half the step and with the gradient."""
+    figure: bool
+    """Whether to draw figure.svg."""

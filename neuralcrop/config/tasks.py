@@ -12,10 +12,12 @@ from neuralcrop.config.learning import (
     ClosureConfig,
     DataConfig,
     EnsembleConfig,
+    IdentifySection,
     LoggerConfig,
     LossConfig,
     ParametersConfig,
     TrainerConfig,
+    TwinSection,
 )
 from neuralcrop.config.management import ManagementConfig
 from neuralcrop.config.sections import (
@@ -101,6 +103,18 @@ class TrainConfig(Task):
         return self
 
 
+class TwinConfig(TrainConfig):
+    """``neuralcrop twin``: training on yields of known parameters."""
+
+    twin: TwinSection
+
+
+class IdentifyConfig(TrainConfig):
+    """``neuralcrop identify``: what observations tell of parameters."""
+
+    identify: IdentifySection
+
+
 class EvaluateConfig(Task):
     """``neuralcrop evaluate``."""
 
@@ -168,6 +182,8 @@ SCHEMAS: dict[str, type[Task]] = {
     "simulate": SimulateConfig,
     "train": TrainConfig,
     "evaluate": EvaluateConfig,
+    "twin": TwinConfig,
+    "identify": IdentifyConfig,
     "project": ProjectConfig,
     "bench": BenchConfig,
 }

@@ -30,7 +30,7 @@ def compose(task: str, overrides: Sequence[str] = (), run_dir: str | Path = ".")
     Parameters
     ----------
     task : str
-        "simulate", "train", "evaluate", "project" or "bench".
+        "simulate", "train", "evaluate", "project", "identify", "twin" or "bench".
     overrides : sequence of str
         Hydra overrides.
     run_dir : path

@@ -76,10 +76,19 @@ class Rollout:
         self._compiled: set[tuple[int, ...]] = set()
         self.stepper = Stepper(model, solver, compiled=compiled)
 
-    def __call__(self, block: Block) -> Season:
-        """Run a block; its cells start fallow, at 0.7 of the plant-available water."""
+    def __call__(self, block: Block, parameters: Tensor | None = None) -> Season:
+        """Run a block; its cells start fallow, at 0.7 of the plant-available water.
+
+        Parameters
+        ----------
+        block : Block
+            Samples.
+        parameters : Tensor, optional
+            ``[parameter row, cell]``, in place of those of the model.
+        """
         dtype = block.forcing.values.dtype
-        p = self.model.cell_parameters(block.management.crop, dtype, block.covariates)
+        p = parameters if parameters is not None else self.model.cell_parameters(
+            block.management.crop, dtype, block.covariates)
         if self.one_graph and not p.requires_grad:
             p = p.detach().requires_grad_()
         sizes = self._sizes(p)

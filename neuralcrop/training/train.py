@@ -16,6 +16,7 @@ from torch import Tensor
 import neuralcrop
 from neuralcrop.config import TrainConfig
 from neuralcrop.data.datamodule import YieldsDataModule
+from neuralcrop.data.seasons import Seasons
 from neuralcrop.data.splits import PARTS
 from neuralcrop.evaluation.baselines import climatology_trend
 from neuralcrop.evaluation.report import markdown, score_parts, show, to_json
@@ -148,16 +149,21 @@ class Session:
         Run directory.
     resume : Path, optional
         Run directory to go on from.
+    samples : tuple, optional
+        Samples and rows of each part, in place of those of the configuration.
     """
 
-    def __init__(self, config: TrainConfig, directory: Path, resume: Path | None = None) -> None:
+    def __init__(
+        self, config: TrainConfig, directory: Path, resume: Path | None = None,
+        samples: tuple[Seasons, dict[str, np.ndarray]] | None = None,
+    ) -> None:
         self.config, self.directory = config, directory
         self.compute = compute_of(config)
         if self.compute.threads:
             torch.set_num_threads(self.compute.threads)
         specification(config, "hybrid", ())  # wrong names are found before the data are read
         check_choice(config)
-        self.seasons, self.parts = load_samples(config)
+        self.seasons, self.parts = samples or load_samples(config)
         for name, rows in self.parts.items():
             log.info("%s: %d site-years (%s)", name, len(rows), PARTS[name])
         self.context = (

@@ -1,0 +1,1 @@
+"""What observations of seasons can tell of parameters: Fisher information and twin experiments."""
