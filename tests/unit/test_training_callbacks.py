@@ -139,9 +139,13 @@ def test_what_an_ensemble_says() -> None:
     assert found["low"][0] == pytest.approx(1.2)
     assert found["high"][0] == pytest.approx(5.2)
     assert np.isnan(found["mean"][1])
-    shares = ensemble.coverage(
-        np.array([1.1, 1.3, 5.3]), np.full(3, 1.2), np.full(3, 5.2), {"all": np.arange(3)})
-    assert shares == {"all": pytest.approx(1 / 3)}
+    # with the spread of observations about each member
+    wide = ensemble.summary(members, [np.array([2.0, 1.0])] * 3)
+    assert wide["spread"][0] == pytest.approx(np.sqrt(7.0 + 4.0))
+    assert wide["high"][0] - wide["mean"][0] == pytest.approx(1.2816 * wide["spread"][0], rel=1e-3)
+    one = ensemble.summary(members[:1], [np.array([0.5, 1.0])])
+    assert one["low"][0] == pytest.approx(1.0 - 1.2816 * 0.5, rel=1e-3)
+    assert "spread" not in ensemble.summary(members, [np.array([2.0, 1.0]), None, None])
 
 
 def test_seeds_give_first_weights() -> None:
