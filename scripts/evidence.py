@@ -31,6 +31,7 @@ from neuralcrop.evaluation.comparison import (
     reliability_table,
     run_tests,
     score_tests,
+    whole,
     with_mean,
     without_remainder,
     write_comparison,
@@ -56,7 +57,7 @@ def renew(page: Path, begin: str, end: str, table: str) -> None:
 
 def of_model(
     learner: FoldLearner, tests: Tests, output: Path, variants: list[str], seeds: list[int],
-    nulls: list[str], settings: str,
+    nulls: list[str], settings: str, finished: bool,
 ) -> pd.DataFrame:
     """Predictions of physics, tuned physics and hybrids; seeds of the latter are averaged."""
     table = learner.session.seasons.table.reset_index(drop=True)
@@ -64,7 +65,7 @@ def of_model(
     for name in ("physics", "tuned"):
         if name in variants:
             parts.append(run_tests(table, tests, {name: learner.methods()[name]}, output,
-                                   settings={name: settings}))
+                                   settings={name: settings}, finished=finished))
     named = {f"null: {kind}": kind for kind in nulls}
     wanted = [*(["hybrid"] if "hybrid" in variants else []), *named]
     for seed in seeds:
@@ -72,11 +73,11 @@ def of_model(
         # one null of the first seed tells enough
         chosen = {n: methods[n] for n in wanted if seed == seeds[0] or n == "hybrid"}
         parts.append(run_tests(table, tests, chosen, output, seed=seed,
-                               settings=dict.fromkeys(chosen, settings)))
+                               settings=dict.fromkeys(chosen, settings), finished=finished))
     if "hybrid" in variants and len(seeds) > 1:
         single = parts[-len(seeds)]
         parts.append(single[single["method"] == "hybrid"].assign(method="hybrid, one seed"))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
 def main() -> None:
@@ -91,6 +92,8 @@ def main() -> None:
     parser.add_argument("--nulls", nargs="*", default=[], choices=list(NULLS))
     parser.add_argument("--train", nargs=2, type=int, default=Plan.train_years)
     parser.add_argument("--score", nargs=2, type=int, default=Plan.score_years)
+    parser.add_argument("--finished", action="store_true",
+                        help="tables of the folds that are finished; run nothing")
     parser.add_argument("--page", type=Path, help="page with marks to write the tables between")
     a = parser.parse_intermixed_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -111,12 +114,15 @@ def main() -> None:
         with threadpool_limits(1):
             parts.append(run_tests(
                 samples.table, tests, methods, a.output, seed=config.seed,
-                settings={name: m.depends for name, m in methods.items()}))
+                settings={name: m.depends for name, m in methods.items()},
+                finished=a.finished))
         torch.set_num_threads(threads)
     if learner is not None:
         parts.append(of_model(learner, tests, a.output, a.variants, a.seeds, a.nulls,
-                              config.model_dump_json(exclude={"run_dir"})))
+                              config.model_dump_json(exclude={"run_dir"}), a.finished))
     predictions = pd.concat(parts, ignore_index=True)
+    if a.finished:
+        predictions = whole(predictions, tests)
     learners = [name for name in ("ridge", "trees", "lstm") if name in chosen]
     if len(learners) > 1:
         predictions = with_mean(predictions, learners, f"mean of {len(learners)}")

@@ -100,6 +100,7 @@ def baseline_methods(
 def run_tests(
     table: pd.DataFrame, tests: Mapping[str, Sequence[Fold]], methods: Mapping[str, Method],
     directory: str | Path, *, seed: int = 0, settings: Mapping[str, Any] | None = None,
+    finished: bool = False,
 ) -> pd.DataFrame:
     """Predictions of all methods on all folds of all tests.
 
@@ -119,6 +120,8 @@ def run_tests(
     settings : mapping of str to anything, optional
         By method, what its predictions depend on beyond the samples, or a function of the fold
         that tells.
+    finished : bool
+        Take finished folds only and run none.
 
     Returns
     -------
@@ -140,14 +143,15 @@ def run_tests(
             bar.update(task, description=f"{fold.test} {fold.name}: {name}")
             own = (settings or {}).get(name, "")
             own = own(fold) if callable(own) else own
-            parts.append(_fold(table, fold, name, methods[name], Path(directory), seed, own))
+            parts.append(_fold(
+                table, fold, name, methods[name], Path(directory), seed, own, finished))
             bar.advance(task)
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
 def _fold(
     table: pd.DataFrame, fold: Fold, name: str, method: Method, directory: Path, seed: int,
-    settings: Any,
+    settings: Any, finished: bool,
 ) -> pd.DataFrame:
     """Predictions of one method for one fold, from its file if there is one."""
     known = ("site", "year", "observed")
@@ -158,6 +162,8 @@ def _fold(
     path = directory / "folds" / fold.test / f"{_plain(name)}-{seed}-{_plain(fold.name)}.csv"
     if path.is_file() and (text := path.read_text(encoding="utf-8")).startswith(mark):
         return pd.read_csv(io.StringIO(text), comment="#", dtype={"fold": str, "method": str})
+    if finished:
+        return pd.DataFrame(columns=list(COLUMNS))
     began = time.perf_counter()
     found = method(fold)
     found = found if isinstance(found, Scored) else Scored(found)
@@ -239,6 +245,13 @@ def score_tests(
             str(m): _score(wide, str(m), years or {}, draws, level) | reliability_of(own)
             for m, own in part.groupby("method", sort=False)}
     return out
+
+
+def whole(predictions: pd.DataFrame, tests: Mapping[str, Sequence[Fold]]) -> pd.DataFrame:
+    """Predictions without those of methods and seeds that lack a fold of the test."""
+    folds = predictions.groupby(["test", "method", "seed"])["fold"].transform("nunique")
+    wanted = predictions["test"].map({test: len(of) for test, of in tests.items()})
+    return predictions[folds.to_numpy() == wanted.to_numpy()].reset_index(drop=True)
 
 
 def together(predictions: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:

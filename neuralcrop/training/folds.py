@@ -86,7 +86,6 @@ class FoldLearner:
         self.start = self._state()
         self.covariates = self.session.seasons.covariates
         self.session.left_out = False
-        self.session.keep_catalogue()
         self.session.left_out = False
         self._tuned: dict[tuple[str, str], tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
 
@@ -154,6 +153,7 @@ class FoldLearner:
         model.load_state_dict(self.start)
         session.begin({"train": fold.train, "test": fold.score})
         session.scale_covariates(model)
+        session.keep_catalogue()
         session.runner = FoldRunner(session.data, session.config.trainer, session.device)
 
     def _see(self, null: str | None, seed: int) -> None:

@@ -269,7 +269,8 @@ class Session:
 
     def keep_catalogue(self) -> None:
         """Simulate all samples with the untrained model, once for all parts that follow."""
-        self._catalogue = self._simulate(np.arange(len(self.seasons)))
+        if self._catalogue is None:
+            self._catalogue = self._simulate(np.arange(len(self.seasons)))
 
     def tuned(self) -> Variant:
         """Constants tuned everywhere alike, from the physics on."""

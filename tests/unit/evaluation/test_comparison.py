@@ -143,3 +143,62 @@ def test_seeds_are_averaged(tmp_path: Path) -> None:
     scored = comparison.score_tests(pd.concat(parts), draws=50)["drought"]["shifted"]
     assert scored["rmse"] == pytest.approx(0.0, abs=1e-5)
     assert scored["n"] == len(tests["drought"][0].score)
+
+
+def spread_of(table: pd.DataFrame, sd: float) -> comparison.Method:
+    """Predictions without error on average, that tell how far off they are."""
+    noise = np.random.default_rng(0).normal(0.0, 0.3, len(table))
+
+    def method(fold: Fold) -> comparison.Scored:
+        truth = table["observed"].to_numpy()[fold.score]
+        return comparison.Scored(
+            truth + noise[fold.score], np.full(len(truth), sd), truth + 0.5)
+
+    return method
+
+
+def test_spread_and_remainder_are_scored(tmp_path: Path) -> None:
+    table, tests, methods = setting()
+    tests = {"drought": tests["drought"]}
+    parts = [comparison.run_tests(table, tests, methods, tmp_path),
+             comparison.run_tests(table, tests, {"right": spread_of(table, 0.3),
+                                                 "bold": spread_of(table, 0.1)}, tmp_path)]
+    predictions = comparison.without_remainder(pd.concat(parts, ignore_index=True))
+    scored = comparison.score_tests(predictions, draws=50)["drought"]
+    assert scored["right, no remainder"]["rmse"] == pytest.approx(0.5, abs=1e-4)
+    assert scored["right"]["coverage_80"] == pytest.approx(0.8, abs=0.12)
+    assert scored["bold"]["coverage_80"] < 0.5
+    assert scored["right"]["crps"] < scored["bold"]["crps"]
+    # of a normal distribution about the truth: sd / sqrt(pi)
+    assert scored["right"]["crps"] == pytest.approx(0.3 / np.sqrt(np.pi), rel=0.2)
+    assert "crps" not in scored["ridge"]
+    text = comparison.reliability_table({"drought": scored})
+    assert "| drought | right |" in text
+    assert "ridge" not in text
+    assert not comparison.reliability_table({"drought": {"ridge": scored["ridge"]}})
+
+
+def test_the_spread_of_several_seeds_has_their_variance(tmp_path: Path) -> None:
+    table, tests, _ = setting()
+    tests = {"drought": tests["drought"]}
+    rows = tests["drought"][0].score
+    parts = [comparison.run_tests(table, tests, {"one": lambda f, k=k: comparison.Scored(
+        np.full(len(f.score), 2.0 + k), np.full(len(f.score), 0.4))}, tmp_path, seed=k)
+        for k in (0, 1)]
+    keys = ["test", "fold", "method", "site", "year", "observed"]
+    found = comparison.together(pd.concat(parts, ignore_index=True), keys)
+    assert len(found) == len(rows)
+    assert found["predicted"].to_numpy() == pytest.approx(2.5)
+    assert found["spread"].to_numpy() == pytest.approx(np.sqrt(0.16 + 0.5))
+
+
+def test_only_finished_folds(tmp_path: Path) -> None:
+    table, tests, methods = setting()
+    part = {"spatial_blocks": tests["spatial_blocks"][:2]}
+    comparison.run_tests(table, part, {"ridge": methods["ridge"]}, tmp_path)
+    comparison.run_tests(table, {"drought": tests["drought"]}, methods, tmp_path)
+    found = comparison.run_tests(table, tests, methods, tmp_path, finished=True)
+    assert set(found["test"]) == {"spatial_blocks", "drought"}
+    kept = comparison.whole(found, tests)
+    assert set(kept["test"]) == {"drought"}
+    assert set(kept["method"]) == set(methods)
