@@ -41,7 +41,7 @@ from neuralcrop.training.ensemble import HIGH, LOW, summary
 from neuralcrop.training.relative import RelativeResponse
 from neuralcrop.training.rollout import Rollout, simulate
 from neuralcrop.training.setup import compute_of, orders_of
-from neuralcrop.training.technology import Technology
+from neuralcrop.training.technology import Technology, brief
 from neuralcrop.training.trend_samples import with_trend
 
 log = logging.getLogger("neuralcrop.evaluation")
@@ -75,7 +75,7 @@ def run(config: EvaluateConfig) -> dict[str, Any]:
         "crop": record["crop"], "variant": record.get("variant"), "run": str(config.run),
         "dataset": str(config.dataset), "sites": int(table["site"].nunique()),
         "years": [int(table["year"].min()), int(table["year"].max())],
-        "technology": record["technology"],
+        "technology": brief(record["technology"]),
         "extremes": extreme_scores(table, {"model": table["predicted"]})}
     if config.ablate:
         result["ablations"] = ablations(opened, config.ablate)

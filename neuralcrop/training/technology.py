@@ -2,6 +2,7 @@ r"""The trend of yields that weather, soil and CO2 do not explain: breeding and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -18,6 +19,12 @@ Kind = Literal["none", "linear"]
 
 SMALLEST = 0.05
 """Lowest factor, for years far before the reference."""
+
+
+def brief(description: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report says of a trend: its description without the data that it rests on."""
+    return {k: v for k, v in description.items()
+            if k not in ("normals", "remainder", "covariates")}
 
 
 class Technology(nn.Module):
@@ -126,11 +133,6 @@ class Technology(nn.Module):
         return {"kind": self.kind, "percent_per_year": self.percent.item(),
                 "standard_error": None if self.standard_error != self.standard_error
                 else self.standard_error, "reference_year": self.reference_year}
-
-    def brief(self) -> dict[str, Any]:
-        """What a report says of it: `describe` without the data that it rests on."""
-        return {k: v for k, v in self.describe().items()
-                if k not in ("normals", "remainder", "covariates")}
 
     @classmethod
     def from_description(cls, record: dict[str, Any]) -> Technology:

@@ -42,7 +42,7 @@ from neuralcrop.training.setup import (
     terms_of,
 )
 from neuralcrop.training.stages import StageRunner
-from neuralcrop.training.technology import Technology
+from neuralcrop.training.technology import Technology, brief
 from neuralcrop.training.trend import build_technology
 from neuralcrop.training.trend_samples import fit_before, training_samples, with_trend
 
@@ -381,7 +381,7 @@ def report(session: Session, variants: dict[str, Variant], seconds: float) -> No
     record = {
         "crop": crop_of(config), "parts": result, "meaning": PARTS, "units": "t ha-1 dry matter",
         "variants": {name: {
-            "technology": None if v.technology is None else v.technology.brief(),
+            "technology": None if v.technology is None else brief(v.technology.describe()),
             "unripe": v.unripe} for name, v in variants.items()},
         "notes": notes, "seconds": round(seconds, 1), **more_scores(session, predictions)}
     quantiles = {f"{name}_q{share:02.0%}".rstrip("%"): values for name, v in variants.items()
