@@ -253,9 +253,12 @@ class RelativeResponse(Technology):
     def fit_before(
         self, year: Tensor, observed: Tensor, row: Tensor, weight: Tensor | None = None
     ) -> None:
-        """Lines of observed yields, t ha-1, ``[cell]``."""
+        """Lines of observed yields, t ha-1, ``[cell]``; level ones with fewer than `FEW_YEARS`."""
         self.line.fit_before(year, observed, row, weight)
         self.cpu()
+        if len(torch.unique(year)) < FEW_YEARS:
+            self.line.common.zero_()
+            self.line.own.zero_()
         factor = self.line.trend(year, row, torch.float64)
         w = torch.ones_like(factor) if weight is None else weight.double()
         place = self.line.near[row, 0]

@@ -100,6 +100,7 @@ def test_few_ordinary_years_leave_the_response_to_the_physics(table: pd.DataFram
     out.fit_before(year, observed, row)
     out.fit(flat, year, observed, row)
     assert 0.8 < out.response.item() <= 1.0
+    assert out.percent.item() == 0.0  # nor do they tell a trend
     assert out.saturation.item() == pytest.approx(0.05, rel=0.05)
 
 
