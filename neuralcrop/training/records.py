@@ -142,14 +142,14 @@ def bound_shares(values: torch.Tensor, lower: float, upper: float) -> tuple[floa
 def ensemble_notes(
     seasons: Seasons, parts: Mapping[str, np.ndarray], variants: Mapping[str, Variant]
 ) -> list[str]:
-    """How often the members of an ensemble have the observed yield between them."""
+    """How often quantiles of variants have the observed yield between them."""
     lines = []
     observed = seasons.table["observed"].to_numpy(float)
     for name, v in variants.items():
         if v.low is not None and v.high is not None:
             shares = {part: share_inside(observed[rows], v.low[rows], v.high[rows])
                       for part, rows in parts.items()}
-            what = ("the quantiles of members, which have no observation error" if v.spread is None
+            what = ("the members of its ensemble of seeds, which have no observation error" if v.spread is None
                     else "the predicted quantiles of observations")
             lines.append(
                 f"{name}: observed yields between {LOW:.0%} and {HIGH:.0%} of {what}: "
