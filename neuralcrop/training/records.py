@@ -149,8 +149,8 @@ def ensemble_notes(
         if v.low is not None and v.high is not None:
             shares = {part: share_inside(observed[rows], v.low[rows], v.high[rows])
                       for part, rows in parts.items()}
-            what = ("the members of its ensemble of seeds, which have no observation error" if v.spread is None
-                    else "the predicted quantiles of observations")
+            what = "the predicted quantiles of observations" if v.spread is not None else (
+                "the members of its ensemble of seeds, which have no observation error")
             lines.append(
                 f"{name}: observed yields between {LOW:.0%} and {HIGH:.0%} of {what}: "
                 + ", ".join(f"{part} {share:.0%}" for part, share in shares.items()) + ".")
