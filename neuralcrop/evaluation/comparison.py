@@ -14,7 +14,6 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -271,16 +270,15 @@ def reliability_of(table: pd.DataFrame) -> dict[str, float]:
 
     Gneiting and Raftery (2007), doi:10.1198/016214506000001437; empty without ``spread``.
     """
+    from scipy.stats import norm  # slow to import
+
     if "spread" not in table or table["spread"].isna().any():
         return {}
     sd = table["spread"].to_numpy()
     z = (table["observed"] - table["predicted"]).to_numpy() / sd
-    normal = NormalDist()
-    density = np.exp(-0.5 * z * z) / np.sqrt(2.0 * np.pi)
-    below = np.array([normal.cdf(v) for v in z])
-    score = sd * (z * (2.0 * below - 1.0) + 2.0 * density - 1.0 / np.sqrt(np.pi))
-    inside = {f"coverage_{share}": float(np.mean(np.abs(z) <= normal.inv_cdf(
-        0.5 + 0.005 * share))) for share in (50, 80)}
+    score = sd * (z * (2.0 * norm.cdf(z) - 1.0) + 2.0 * norm.pdf(z) - 1.0 / np.sqrt(np.pi))
+    inside = {f"coverage_{share}": float(np.mean(np.abs(z) <= norm.ppf(0.5 + 0.005 * share)))
+              for share in (50, 80)}
     return {**inside, "crps": float(score.mean())}
 
 

@@ -47,7 +47,7 @@ def page(title: str, lead: str, *blocks: str) -> str:
 
     Nothing is loaded from elsewhere; its security policy does not let it.
     """
-    body = "\n".join(block for block in blocks if block)
+    body = _joined(blocks)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -72,15 +72,20 @@ def text(value: object) -> str:
     return html.escape(str(value))
 
 
+def _joined(blocks: Sequence[str]) -> str:
+    """Blocks that are not empty."""
+    return "\n".join(block for block in blocks if block)
+
+
 def section(heading: str, *blocks: str) -> str:
     """Blocks below a heading; nothing where there are none."""
-    body = "\n".join(block for block in blocks if block)
+    body = _joined(blocks)
     return f"<section>\n<h2>{text(heading)}</h2>\n{body}\n</section>" if body else ""
 
 
 def subsection(heading: str, *blocks: str) -> str:
     """Blocks below a smaller heading; nothing where there are none."""
-    body = "\n".join(block for block in blocks if block)
+    body = _joined(blocks)
     return f"<h3>{text(heading)}</h3>\n{body}" if body else ""
 
 
@@ -97,7 +102,7 @@ def listing(items: Sequence[str]) -> str:
 
 def details(summary: str, *blocks: str) -> str:
     """Blocks that fold; nothing where there are none."""
-    body = "\n".join(block for block in blocks if block)
+    body = _joined(blocks)
     return f"<details><summary>{text(summary)}</summary>\n{body}\n</details>" if body else ""
 
 

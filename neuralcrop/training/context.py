@@ -11,12 +11,10 @@ import numpy as np
 from neuralcrop.data.covariates import CLIMATE_COVARIATES, SOIL_COVARIATES
 from neuralcrop.data.season_weather import SeasonWeather
 from neuralcrop.data.seasons import Seasons
+from neuralcrop.evaluation.baselines.samples import SMALLEST_SPREAD
 
 FEW_YEARS = 8
 """Years of weather that make a normal; with fewer, a new place takes that of the nearest."""
-
-SMALLEST_SPREAD = 0.25
-"""Spread of a variable in one month, as a share of the largest over the season, that scales it."""
 
 EARTH_DEGREE = 111.2
 """Length of a degree of latitude, km."""

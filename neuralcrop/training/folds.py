@@ -86,7 +86,6 @@ class FoldLearner:
         self.start = self._state()
         self.covariates = self.session.seasons.covariates
         self.session.left_out = False
-        self.session.left_out = False
         self._tuned: dict[tuple[str, str], tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
 
     def methods(self, seed: int = 0, nulls: Mapping[str, str] | None = None

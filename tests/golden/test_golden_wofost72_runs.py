@@ -117,6 +117,7 @@ CASES = [f"{k:02d}" for k in range(1, 45)]
 def test_every_season_is_that_of_the_reference(batches: dict, family: str, case: str) -> None:
     name = f"test_{family}_wofost72_{case}"
     if name not in _index():
+        # a third of the runs is kept apart for independent checks
         pytest.skip(f"the shared reference data do not hold {name}")
     compare(batch_of(batches, family, torch.float64), name)
 
@@ -128,5 +129,6 @@ def test_single_precision_keeps_the_stated_precision(
 ) -> None:
     name = f"test_{family}_wofost72_{case}"
     if name not in _index():
+        # a third of the runs is kept apart for independent checks
         pytest.skip(f"the shared reference data do not hold {name}")
     compare(batch_of(batches, family, torch.float32), name, _index()[name]["precision"])

@@ -161,6 +161,7 @@ def test_smooth_slopes_hold_over_days() -> None:
 
 def test_water_does_not_matter_where_it_does_not_limit(found: Slopes) -> None:
     if limits(found):
+        # the statement is about the other cases of the fixture
         pytest.skip("in water-limited seasons soil and water do matter")
     for name in ("WAV", "SMW", "SM0", "RDMSOL", "DEPNR", "SOPE", "KSUB"):
         assert bool((found.of(name)[0] == 0.0).all()), name

@@ -272,6 +272,7 @@ def test_missing_files_say_where_they_were_sought(
 def test_real_experiments_are_read_whole(shared: Path) -> None:
     root = shared / "data" / "field_experiments"
     if not root.is_dir():
+        # not ours to redistribute; the tests above read files of the same form that they write
         pytest.skip(f"no field experiments at {root}")
     crops = ("maize", "rice", "soybean", "winter_wheat", "spring_wheat")
     found = read_field_experiments(root, crops, season_days=lambda crop: 350, crops=("rice",))
